@@ -1,0 +1,1 @@
+r"""Benchmarks: run one with ``python -m benchmarks.<suite> --help``."""

@@ -1,0 +1,155 @@
+r"""One CSV per suite, one row per measurement, and plots of the CSV."""
+
+import argparse
+import csv
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+import torch
+
+from benchmarks.environment import busy_warning, describe_environment
+from benchmarks.harness import Call, Timing, compare
+from benchmarks.profiling import peak_memory, write_trace
+
+OUTPUT = 'benchmark-results'
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    r"""Adds the options that all suites share."""
+    default = 'cuda' if torch.cuda.is_available() else 'cpu'
+    parser.add_argument('--quick', action='store_true', help='about a minute')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], default=default)
+    parser.add_argument('--threads', type=int, help='CPU threads (default: all)')
+    parser.add_argument('--budget', type=float, help='seconds per comparison')
+    parser.add_argument('--machine', help='replaces the detected machine name')
+    parser.add_argument('--profile', metavar='DIR', help='write torch.profiler traces')
+    parser.add_argument('--output', metavar='DIR', default=OUTPUT)
+    parser.add_argument('--no-plots', action='store_true')
+    parser.add_argument('--seed', type=int, default=0)
+
+
+class Report:
+    r"""Measures cases, prints them and writes the CSV of a suite.
+
+    Used as a context manager; rows are on disk as soon as they are measured.
+
+    Args:
+        suite (str): The name of the suite and the CSV.
+        args (argparse.Namespace): See :func:`add_common_arguments`.
+    """
+
+    def __init__(self, suite: str, args: argparse.Namespace) -> None:
+        if args.threads is not None:
+            torch.set_num_threads(args.threads)
+        torch.manual_seed(args.seed)
+        self.suite = suite
+        self.args = args
+        self.device = torch.device(args.device)
+        self.environment = describe_environment(self.device, args.machine)
+        self.path = os.path.join(args.output, f'{suite}.csv')
+        self.rows: list[dict[str, object]] = []
+        self.columns: list[str] | None = None
+
+    def __enter__(self) -> 'Report':
+        os.makedirs(self.args.output, exist_ok=True)
+        env = self.environment
+        print(f'{env["machine"]}, {env["threads"]} threads, torch {env["torch"]}')
+        warning = busy_warning() if self.device.type == 'cpu' else None
+        if warning is not None:
+            print(warning, file=sys.stderr)
+        if os.path.exists(self.path):
+            os.remove(self.path)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.rows:
+            print(f'Wrote {len(self.rows)} rows to {self.path}')
+        if kind is None and not self.args.no_plots:
+            from benchmarks.plot import plot_csv
+
+            for path in plot_csv(self.path):
+                print(f'Plotted {path}')
+
+    def measure(
+        self,
+        case: Mapping[str, object],
+        candidates: Mapping[str, Call],
+        derive: Callable[[str, Timing], Mapping[str, object]] | None = None,
+        memory: bool = True,
+        min_rounds: int | None = None,
+    ) -> dict[str, Timing]:
+        r"""Compares candidates on one case and adds a row for each.
+
+        Args:
+            case (Dict[str, Any]): The columns that identify the case.
+            candidates (Dict[str, Callable]): What to call, by name.
+            derive (Callable, optional): Further columns from the name and the
+                timing of a candidate. (default: :obj:`None`)
+            memory (bool, optional): If set to :obj:`False`, will not measure
+                peak memory. (default: :obj:`True`)
+            min_rounds (int, optional): See
+                :func:`~benchmarks.harness.compare`. (default: :obj:`None`)
+        """
+        budget = self.args.budget or (0.3 if self.args.quick else 2.0)
+        rounds = min_rounds or (3 if self.args.quick else 7)
+        timings = compare(candidates, self.device, budget, rounds)
+        fastest = min(
+            (t.median for t in timings.values() if t.samples), default=float('nan')
+        )
+        for name, timing in timings.items():
+            row: dict[str, object] = {**case, 'candidate': name, **timing.as_row()}
+            row['times_fastest'] = timing.median / fastest
+            if timing.samples and memory:
+                peak = peak_memory(candidates[name], self.device)
+                row['peak_mib'] = peak / 2**20
+            else:
+                row['peak_mib'] = float('nan')
+            row.update(derive(name, timing) if derive is not None else {})
+            self.add(row)
+            if timing.samples and self.args.profile is not None:
+                label = '_'.join(f'{k}={v}' for k, v in case.items())
+                write_trace(
+                    candidates[name],
+                    self.device,
+                    self.args.profile,
+                    f'{self.suite}_{label}_{name}',
+                )
+        return timings
+
+    def add(self, row: Mapping[str, object]) -> None:
+        r"""Writes one row, followed by the columns of the environment."""
+        full = {**row, **self.environment}
+        if self.columns is None:
+            self.columns = list(full)
+        self.rows.append(full)
+        print(' '.join(_brief(key, value) for key, value in row.items()), flush=True)
+        exists = os.path.exists(self.path)
+        with open(self.path, 'a', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, self.columns)
+            if not exists:
+                writer.writeheader()
+            writer.writerow({key: _cell(value) for key, value in full.items()})
+
+
+def read_rows(path: str) -> list[dict[str, str]]:
+    r"""Reads the rows of a CSV."""
+    with open(path, newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return '' if value != value else f'{value:.5g}'
+    return value
+
+
+def _brief(key: str, value: object) -> str:
+    value = _cell(value)
+    return '' if value == '' else f'{key}={value}'

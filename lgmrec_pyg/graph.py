@@ -1,0 +1,234 @@
+r"""The schema of the multimodal interaction graph."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import EdgeStorage
+from torch_geometric.typing import EdgeType, SparseTensor
+
+USER = 'user'
+ITEM = 'item'
+INTERACTS: EdgeType = (USER, 'interacts', ITEM)
+REV_INTERACTS: EdgeType = (ITEM, 'rev_interacts', USER)
+LABELS = ('val_edge_label_index', 'test_edge_label_index')
+
+
+def describes(modality: str) -> EdgeType:
+    r"""Returns the edge type that links the nodes of a modality to the items
+    they describe.
+
+    Args:
+        modality (str): The name of the modality, *e.g.*, :obj:`"image"`.
+    """
+    return (modality, 'describes', ITEM)
+
+
+def reverse(edge_type: EdgeType) -> EdgeType:
+    r"""Returns the reverse of an edge type as
+    :class:`~torch_geometric.transforms.ToUndirected` names it.
+
+    Args:
+        edge_type (Tuple[str, str, str]): The edge type.
+    """
+    src, relation, dst = edge_type
+    return (dst, f'rev_{relation}', src)
+
+
+def modalities(data: HeteroData) -> list[str]:
+    r"""Returns the modalities of a graph: its node types other than
+    :obj:`"user"` and :obj:`"item"`, in the order in which they were added.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+    """
+    return [name for name in data.node_types if name not in (USER, ITEM)]
+
+
+def training_pairs(data: HeteroData) -> Tensor:
+    r"""Returns the training pairs :math:`(u, i)` as a tensor of shape
+    :math:`(2, |\mathcal{E}|)`, whether the graph holds them as
+    :obj:`edge_index` or as :obj:`adj_t`.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+    """
+    _check_types(data)
+    return _edge_index(data[INTERACTS])
+
+
+def model_inputs(data: HeteroData) -> tuple[dict[Any, Any], ...]:
+    r"""Returns the positional arguments of a model's :meth:`forward`.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+
+    Returns:
+        :obj:`(x_dict, adj_t_dict)` in case the graph holds :obj:`adj_t`, or
+        :obj:`(x_dict, edge_index_dict)` otherwise, followed by
+        :obj:`edge_weight_dict` in case its edges are weighted.
+    """
+    x_dict = {name: data[name].x for name in modalities(data)}
+    if 'adj_t' in data[INTERACTS]:
+        return x_dict, data.collect('adj_t')
+    edge_index_dict = data.collect('edge_index')
+    edge_weight_dict = data.collect('edge_weight', allow_empty=True)
+    if edge_weight_dict:
+        return x_dict, edge_index_dict, edge_weight_dict
+    return x_dict, edge_index_dict
+
+
+def validate_graph(data: HeteroData) -> None:
+    r"""Checks that a graph follows the schema of a multimodal interaction
+    graph.
+
+    It has the node types :obj:`"user"` and :obj:`"item"` and one node type per
+    modality, which holds finite features :obj:`x`; the edge type
+    :obj:`("user", "interacts", "item")`, whose :obj:`edge_index` (or
+    :obj:`adj_t`) holds the training pairs, each once, and whose optional
+    :obj:`val_edge_label_index` and :obj:`test_edge_label_index` hold pairs
+    which are neither training pairs nor repeated; and the edge type
+    :obj:`(modality, "describes", "item")` per modality.
+    An item may be described by no, one or several nodes of a modality.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+
+    Raises:
+        ValueError: If the graph does not follow the schema, naming the node or
+            edge type, the attribute, and the row or column.
+    """
+    _check_types(data)
+    for node_type in (USER, ITEM):
+        if 'num_nodes' not in data[node_type] and 'x' not in data[node_type]:
+            raise ValueError(
+                f"Node type '{node_type}' needs to have 'num_nodes' (got none)"
+            )
+    for modality in modalities(data):
+        _check_features(data, modality)
+        edge_type = describes(modality)
+        _check_pairs(data, edge_type, 'edge_index', _edge_index(data[edge_type]))
+    _check_interactions(data)
+
+
+def _check_types(data: HeteroData) -> None:
+    for node_type in (USER, ITEM):
+        if node_type not in data.node_types:
+            raise ValueError(
+                f"The graph needs to have a node type '{node_type}' "
+                f'(got {data.node_types})'
+            )
+    for edge_type in [INTERACTS, *map(describes, modalities(data))]:
+        if edge_type not in data.edge_types:
+            raise ValueError(
+                f'The graph needs to have an edge type {edge_type} '
+                f'(got {data.edge_types})'
+            )
+        if not {'edge_index', 'adj_t'} & set(data[edge_type].keys()):
+            raise ValueError(
+                f"Edge type {edge_type} needs to have 'edge_index' or 'adj_t' "
+                f'(got {list(data[edge_type].keys())})'
+            )
+
+
+def _check_features(data: HeteroData, modality: str) -> None:
+    x = data[modality].get('x')
+    if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
+        raise ValueError(
+            f"'x' of node type '{modality}' needs to be a two-dimensional "
+            f'floating-point tensor (got {_summary(x)})'
+        )
+    finite = x.isfinite()
+    if not finite.all():
+        row, column = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"'x' of node type '{modality}' needs to be finite "
+            f'(got {x[row, column].item()} in row {row}, column {column})'
+        )
+
+
+def _check_interactions(data: HeteroData) -> None:
+    train = _edge_index(data[INTERACTS])
+    _check_pairs(data, INTERACTS, 'edge_index', train)
+    if train.size(1) == 0:
+        raise ValueError(
+            f"'edge_index' of edge type {INTERACTS} needs to hold at least one "
+            f'training pair (got none)'
+        )
+    seen = {'edge_index': _keys(data, train)}
+    _check_unique('edge_index', train, seen['edge_index'])
+    for name in LABELS:
+        if name not in data[INTERACTS]:
+            continue
+        pairs = data[INTERACTS][name]
+        _check_pairs(data, INTERACTS, name, pairs)
+        keys = _keys(data, pairs)
+        _check_unique(name, pairs, keys)
+        for other, other_keys in seen.items():
+            _check_disjoint(name, pairs, torch.isin(keys, other_keys), other)
+        seen[name] = keys
+
+
+def _check_pairs(
+    data: HeteroData, edge_type: EdgeType, name: str, pairs: Any
+) -> None:
+    if (
+        not isinstance(pairs, Tensor)
+        or pairs.dtype != torch.int64
+        or pairs.dim() != 2
+        or pairs.size(0) != 2
+    ):
+        raise ValueError(
+            f"'{name}' of edge type {edge_type} needs to be an int64 tensor of "
+            f'shape [2, *] (got {_summary(pairs)})'
+        )
+    for row, node_type in zip(pairs, (edge_type[0], edge_type[2]), strict=True):
+        num_nodes = data[node_type].num_nodes
+        wrong = (row < 0) | (row >= num_nodes)
+        if wrong.any():
+            column = int(wrong.nonzero()[0])
+            raise ValueError(
+                f"'{name}' of edge type {edge_type} needs to hold '{node_type}' "
+                f'indices from 0 to {num_nodes - 1} (got {int(row[column])} in '
+                f'column {column})'
+            )
+
+
+def _check_unique(name: str, pairs: Tensor, keys: Tensor) -> None:
+    keys, perm = keys.sort(stable=True)
+    repeated = (keys[1:] == keys[:-1]).nonzero().flatten()
+    if repeated.numel() > 0:
+        first, second = perm[repeated[0] : repeated[0] + 2].tolist()
+        raise ValueError(
+            f"'{name}' of edge type {INTERACTS} needs to hold each pair once "
+            f'(got {tuple(pairs[:, first].tolist())} in columns {first} and '
+            f'{second})'
+        )
+
+
+def _check_disjoint(name: str, pairs: Tensor, shared: Tensor, other: str) -> None:
+    if shared.any():
+        column = int(shared.nonzero()[0])
+        raise ValueError(
+            f"'{name}' of edge type {INTERACTS} needs to share no pair with "
+            f"'{other}' (got {tuple(pairs[:, column].tolist())} in column "
+            f'{column}, {int(shared.sum())} shared in total)'
+        )
+
+
+def _keys(data: HeteroData, pairs: Tensor) -> Tensor:
+    return pairs[0] * int(data[ITEM].num_nodes) + pairs[1]
+
+
+def _edge_index(store: EdgeStorage) -> Tensor:
+    if 'edge_index' in store or isinstance(store.adj_t, SparseTensor):
+        return store.edge_index
+    row, col = store.adj_t.to_sparse_coo().indices()
+    return torch.stack([col, row], dim=0)
+
+
+def _summary(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f'{value.dtype} of shape {list(value.shape)}'
+    return type(value).__name__

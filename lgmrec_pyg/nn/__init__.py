@@ -1,0 +1,30 @@
+from lgmrec_pyg.nn.conv import BipartiteConv, SoftHypergraphConv, SparseMembership
+from lgmrec_pyg.nn.fusion import HypergraphEmbedding, LocalGlobalFusion, NodeEmbedding
+from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
+from lgmrec_pyg.nn.hyperedge_membership import HyperedgeMembership
+from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
+from lgmrec_pyg.nn.loss import BPRLoss, HypergraphContrast
+from lgmrec_pyg.nn.modality_encoder import ModalityContent, ModalityEncoder
+from lgmrec_pyg.nn.modality_projection import ModalityProjection
+from lgmrec_pyg.nn.models import LGMRec, LGMRecOutput, Losses
+
+__all__ = [
+    'BPRLoss',
+    'BipartiteConv',
+    'BipartiteGraph',
+    'GlobalHypergraph',
+    'HyperedgeMembership',
+    'HypergraphContrast',
+    'HypergraphEmbedding',
+    'LGMRec',
+    'LGMRecOutput',
+    'LocalGlobalFusion',
+    'LocalPropagation',
+    'Losses',
+    'ModalityContent',
+    'ModalityEncoder',
+    'ModalityProjection',
+    'NodeEmbedding',
+    'SoftHypergraphConv',
+    'SparseMembership',
+]

@@ -1,0 +1,4 @@
+from lgmrec_pyg.nn.conv.bipartite_conv import BipartiteConv
+from lgmrec_pyg.nn.conv.soft_hypergraph_conv import SoftHypergraphConv, SparseMembership
+
+__all__ = ['BipartiteConv', 'SoftHypergraphConv', 'SparseMembership']

@@ -1,0 +1,126 @@
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+from torch_geometric.nn.conv import MessagePassing
+from torch_geometric.typing import Adj, OptPairTensor, OptTensor, SparseTensor
+
+from lgmrec_pyg.ops import has_weight, normalize_adj, spmm
+
+
+class BipartiteConv(MessagePassing):
+    r"""One direction of light graph convolution in a bipartite graph, the
+    local propagation of the `"LGMRec: Local and Global Graph Learning for
+    Multimodal Recommendation" <https://arxiv.org/abs/2312.16400>`_ paper.
+
+    .. math::
+        \mathbf{x}^{\prime}_i = \sum_{j \in \mathcal{N}(i)} w_{ji} \,
+        \mathbf{x}_j, \qquad
+        w_{ji} = \frac{1}{\sqrt{\deg(j) \deg(i)}}
+
+    Propagating users to items and items to users separately needs half of the
+    index memory of one :math:`(|\mathcal{U}| + |\mathcal{I}|)^2` adjacency, and
+    lets the two sides differ in size, width and features.
+
+    Args:
+        norm (str, optional): How to weight an adjacency that carries no weights
+            of its own: :obj:`"sym"` (above), :obj:`"mean"`
+            (:math:`w_{ji} = 1 / \deg(i)`) or :obj:`None`
+            (:math:`w_{ji} = 1`). Weights that come with the adjacency are used
+            as they are. (default: :obj:`"sym"`)
+        kernel (str, optional): The kernel of :func:`~lgmrec_pyg.ops.spmm`.
+            (default: :obj:`"auto"`)
+        **kwargs (optional): Additional arguments of
+            :class:`torch_geometric.nn.conv.MessagePassing`.
+
+    Shapes:
+        - **input:**
+          source features :math:`(|\mathcal{V}_s|, F)`,
+          adjacency: a sparse matrix
+          :math:`(|\mathcal{V}_t|, |\mathcal{V}_s|)` or edge indices
+          :math:`(2, |\mathcal{E}|)`,
+          edge weights :math:`(|\mathcal{E}|)` *(optional)*
+        - **output:** target features :math:`(|\mathcal{V}_t|, F)`
+
+    Raises:
+        ValueError: If :obj:`norm` is unknown, or the number of target nodes
+            cannot be read from a plain edge index.
+    """
+
+    SUPPORTS_FUSED_EDGE_INDEX: Final[bool] = True
+
+    def __init__(
+        self, norm: str | None = 'sym', kernel: str = 'auto', **kwargs: Any
+    ) -> None:
+        if norm not in ('sym', 'mean', None):
+            raise ValueError(
+                f"'norm' needs to be 'sym', 'mean' or None (got {norm!r})"
+            )
+        super().__init__(aggr='add', **kwargs)
+        self.norm = norm
+        self.kernel = kernel
+
+    def forward(
+        self,
+        x: Tensor | OptPairTensor,
+        edge_index: Adj,
+        edge_weight: OptTensor = None,
+        reverse: Adj | None = None,
+        num_dst: int | None = None,
+    ) -> Tensor:
+        r"""Runs the forward pass of the module.
+
+        Args:
+            x (torch.Tensor or Tuple[torch.Tensor, torch.Tensor]): The features
+                of the source nodes, or of source and target nodes (the latter
+                only tell how many there are).
+            edge_index (SparseTensor or torch.Tensor or EdgeIndex): The edges:
+                ``adj_t`` (targets in rows) or ``(source, target)`` indices.
+            edge_weight (torch.Tensor, optional): One weight an edge, for edge
+                indices. (default: :obj:`None`)
+            reverse (SparseTensor or torch.Tensor, optional): The opposite
+                direction with equal weights, which makes the backward pass free
+                of transpositions. (default: :obj:`None`)
+            num_dst (int, optional): The number of target nodes; needed for a
+                plain edge index. (default: :obj:`None`)
+        """
+        x = (x, None) if isinstance(x, Tensor) else x
+        num_dst = _num_dst(x[1], edge_index, num_dst)
+        size = (x[0].size(0), num_dst)
+        if self.norm is not None:
+            reverse = reverse if has_weight(edge_index, edge_weight) else None
+            edge_index, edge_weight = normalize_adj(
+                edge_index, edge_weight, self.norm, size[::-1], x[0].dtype
+            )
+        # propagate_type: (x: OptPairTensor, edge_weight: OptTensor, reverse: Adj)
+        return self.propagate(
+            edge_index, x=x, edge_weight=edge_weight, reverse=reverse, size=size
+        )
+
+    def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
+        return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
+
+    def message_and_aggregate(
+        self,
+        edge_index: Adj,
+        x: OptPairTensor,
+        edge_weight: OptTensor,
+        reverse: Adj | None,
+    ) -> Tensor:
+        return spmm(edge_index, x[0], edge_weight, reverse, kernel=self.kernel)
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(norm={self.norm!r})'
+
+
+def _num_dst(x_dst: OptTensor, edge_index: Adj, num_dst: int | None) -> int:
+    if isinstance(edge_index, SparseTensor) or edge_index.layout != torch.strided:
+        return edge_index.size(0)
+    if isinstance(edge_index, EdgeIndex) and edge_index.num_cols is not None:
+        return edge_index.num_cols
+    if num_dst is None and x_dst is None:
+        raise ValueError(
+            "'num_dst' is required for an 'edge_index' that does not know its size"
+        )
+    return x_dst.size(0) if num_dst is None else num_dst

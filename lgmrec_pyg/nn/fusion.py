@@ -1,0 +1,104 @@
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn import Module
+
+
+class HypergraphEmbedding(NamedTuple):
+    r"""Embeddings :math:`\mathbf{G} = \tilde{\mathbf{H}} \mathbf{L}` that nodes
+    read from hyperedges, kept as their two factors.
+
+    Args:
+        membership (torch.Tensor): Memberships :math:`\tilde{\mathbf{H}}` of
+            shape :math:`(N, K)`.
+        latent (torch.Tensor): Hyperedge features :math:`\mathbf{L}` of shape
+            :math:`(K, d)`.
+    """
+
+    membership: Tensor
+    latent: Tensor
+
+    def dense(self) -> Tensor:
+        r"""The product, of shape :math:`(N, d)`."""
+        return self.membership @ self.latent
+
+    def select(self, index: Tensor) -> 'HypergraphEmbedding':
+        r"""The embeddings of some nodes."""
+        return HypergraphEmbedding(F.embedding(index, self.membership), self.latent)
+
+
+class NodeEmbedding(NamedTuple):
+    r"""The embeddings of one node type before their fusion.
+
+    Args:
+        collaborative (torch.Tensor): Of shape :math:`(N, d)`.
+        modality (Tuple[torch.Tensor, ...]): One a modality, :math:`(N, d)`.
+        hypergraph (Tuple[HypergraphEmbedding, ...]): One a modality.
+    """
+
+    collaborative: Tensor
+    modality: tuple[Tensor, ...]
+    hypergraph: tuple[HypergraphEmbedding, ...]
+
+    def select(self, index: Tensor) -> 'NodeEmbedding':
+        r"""The embeddings of some nodes: fusing these is all a batch needs."""
+        return NodeEmbedding(
+            F.embedding(index, self.collaborative),
+            tuple(F.embedding(index, x) for x in self.modality),
+            tuple(x.select(index) for x in self.hypergraph),
+        )
+
+
+class LocalGlobalFusion(Module):
+    r"""Adds up local and global embeddings, as in the `"LGMRec: Local and Global
+    Graph Learning for Multimodal Recommendation"
+    <https://arxiv.org/abs/2312.16400>`_ paper.
+
+    .. math::
+        \mathbf{e} = \mathbf{e}_{\mathrm{cge}} + \sum_{m}
+        \frac{\mathbf{e}_{\mathrm{mge}, m}}{\Vert \mathbf{e}_{\mathrm{mge}, m}
+        \Vert} + \alpha \frac{\mathbf{e}_{\mathrm{ghe}}}{\Vert
+        \mathbf{e}_{\mathrm{ghe}} \Vert}, \qquad
+        \mathbf{e}_{\mathrm{ghe}} = \sum_m \mathbf{g}_m
+
+    Args:
+        alpha (float, optional): The weight :math:`\alpha` of the global
+            embedding. (default: :obj:`0.3`)
+        collaborative (bool, optional): If set to :obj:`False`, leaves the
+            collaborative embedding out. (default: :obj:`True`)
+
+    Shapes:
+        - **input:** a :class:`NodeEmbedding` of :math:`N` nodes
+        - **output:** embeddings :math:`(N, d)`
+    """
+
+    def __init__(self, alpha: float = 0.3, collaborative: bool = True) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.collaborative = collaborative
+
+    def forward(self, node: NodeEmbedding) -> Tensor:
+        parts = [F.normalize(x) for x in node.modality]
+        if node.hypergraph:
+            parts.append(self.alpha * F.normalize(self.sum_modalities(node.hypergraph)))
+        if self.collaborative or not parts:
+            parts.insert(0, node.collaborative)
+        out = parts[0]
+        for part in parts[1:]:
+            out = out + part
+        return out
+
+    @staticmethod
+    def sum_modalities(hypergraph: tuple[HypergraphEmbedding, ...]) -> Tensor:
+        r"""The global embedding :math:`\mathbf{e}_{\mathrm{ghe}}`."""
+        out = hypergraph[0].dense()
+        for embedding in hypergraph[1:]:
+            out = out.addmm(embedding.membership, embedding.latent)
+        return out
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}(alpha={self.alpha}, '
+            f'collaborative={self.collaborative})'
+        )

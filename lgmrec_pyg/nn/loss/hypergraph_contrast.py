@@ -1,0 +1,134 @@
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn import Module
+
+from lgmrec_pyg.nn.fusion import HypergraphEmbedding
+from lgmrec_pyg.ops.infonce import infonce, unit_rows
+
+
+class HypergraphContrast(Module):
+    r"""The cross-modal hypergraph contrast of the `"LGMRec: Local and Global
+    Graph Learning for Multimodal Recommendation"
+    <https://arxiv.org/abs/2312.16400>`_ paper: the InfoNCE loss between two
+    embeddings of the same nodes.
+
+    .. math::
+        \mathcal{L} = - \sum_{b \in \mathcal{B}} \log \frac{\exp(\cos(
+        \mathbf{a}_b, \mathbf{k}_b) / \tau)}{\sum_{n=1}^{N} \exp(\cos(
+        \mathbf{a}_b, \mathbf{k}_n) / \tau)}
+
+    A batch of anchors is held against *all* nodes, but the
+    :math:`B \times N` similarities are never stored. Embeddings that come as
+    :class:`~lgmrec_pyg.nn.HypergraphEmbedding` with fewer hyperedges :math:`K`
+    than columns :math:`d` stay in their two factors: every similarity then costs
+    :math:`K` instead of :math:`d` multiplications, with the same result.
+
+    Args:
+        temperature (float, optional): The temperature :math:`\tau`.
+            (default: :obj:`0.2`)
+        reduction (str, optional): :obj:`"sum"`, as in the paper, or
+            :obj:`"mean"` over the batch, which frees the weight of the loss from
+            the batch size. (default: :obj:`"sum"`)
+        symmetric (bool, optional): If set to :obj:`True`, takes the mean of both
+            directions, with either side as the anchor.
+            (default: :obj:`False`)
+        backend (str, optional): How to compute: see
+            :func:`~lgmrec_pyg.ops.infonce`. (default: :obj:`"auto"`)
+
+    Shapes:
+        - **input:** anchors and keys :math:`(N, d)`, the indices
+          :math:`(B)` of the batch
+        - **output:** a scalar
+
+    Raises:
+        ValueError: If the temperature is not positive or the reduction unknown.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.2,
+        reduction: str = 'sum',
+        symmetric: bool = False,
+        backend: str = 'auto',
+    ) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f"'temperature' needs to be positive (got {temperature})")
+        if reduction not in ('sum', 'mean'):
+            raise ValueError(
+                f"'reduction' needs to be 'sum' or 'mean' (got {reduction!r})"
+            )
+        self.temperature = temperature
+        self.reduction = reduction
+        self.symmetric = symmetric
+        self.backend = backend
+
+    def forward(
+        self,
+        anchor: Tensor | HypergraphEmbedding,
+        key: Tensor | HypergraphEmbedding,
+        index: Tensor,
+    ) -> Tensor:
+        r"""Runs the forward pass of the module.
+
+        Args:
+            anchor (torch.Tensor or HypergraphEmbedding): The first embedding of
+                all nodes.
+            key (torch.Tensor or HypergraphEmbedding): The second embedding of
+                all nodes.
+            index (torch.Tensor): The nodes of the batch; duplicates count twice.
+        """
+        loss = self._one_way(anchor, key, index)
+        if self.symmetric:
+            loss = (loss + self._one_way(key, anchor, index)) / 2
+        return loss / index.numel() if self.reduction == 'mean' else loss
+
+    def _one_way(
+        self,
+        anchor: Tensor | HypergraphEmbedding,
+        key: Tensor | HypergraphEmbedding,
+        index: Tensor,
+    ) -> Tensor:
+        if _is_low_rank(anchor) and _is_low_rank(key):
+            anchors, keys = low_rank_cosine(anchor.select(index), key)
+        else:
+            anchor, key = _dense(anchor), _dense(key)
+            anchors, keys = unit_rows(F.embedding(index, anchor)), unit_rows(key)
+        return infonce(anchors, keys, index, self.temperature, self.backend)
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}(temperature={self.temperature}, '
+            f'reduction={self.reduction!r}, symmetric={self.symmetric})'
+        )
+
+
+def low_rank_cosine(
+    anchor: HypergraphEmbedding, key: HypergraphEmbedding
+) -> tuple[Tensor, Tensor]:
+    r"""Vectors of :math:`K` columns whose inner products are the cosines of the
+    :math:`d`-dimensional embeddings.
+
+    .. math::
+        \cos(\mathbf{H}_a \mathbf{L}_a, \mathbf{H}_k \mathbf{L}_k) =
+        \frac{\mathbf{H}_a \mathbf{L}_a \mathbf{L}_k^{\top}}{\Vert \mathbf{H}_a
+        \mathbf{L}_a \Vert} \cdot \frac{\mathbf{H}_k}{\Vert \mathbf{H}_k
+        \mathbf{L}_k \Vert}
+    """
+    product = anchor.latent @ key.latent.t()
+    anchors = anchor.membership @ product / _norm(anchor)
+    return anchors, key.membership / _norm(key)
+
+
+def _norm(x: HypergraphEmbedding) -> Tensor:
+    gram = x.latent @ x.latent.t()
+    square = ((x.membership @ gram) * x.membership).sum(dim=1, keepdim=True)
+    return square.clamp_min(1e-24).sqrt()
+
+
+def _is_low_rank(x: Tensor | HypergraphEmbedding) -> bool:
+    return not isinstance(x, Tensor) and x.latent.size(0) < x.latent.size(1)
+
+
+def _dense(x: Tensor | HypergraphEmbedding) -> Tensor:
+    return x if isinstance(x, Tensor) else x.dense()

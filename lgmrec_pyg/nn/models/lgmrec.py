@@ -1,0 +1,303 @@
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import Embedding, Module, ModuleDict
+from torch_geometric.data import HeteroData
+from torch_geometric.typing import Adj, EdgeType
+
+from lgmrec_pyg.graph import ITEM, INTERACTS, REV_INTERACTS, USER, describes, modalities
+from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
+from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
+from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
+from lgmrec_pyg.nn.loss.bpr import BPRLoss
+from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
+from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
+
+PARTS = ('collaborative', 'modality', 'hypergraph')
+
+
+class LGMRecOutput(NamedTuple):
+    r"""The embeddings of all users and items before their fusion."""
+
+    user: NodeEmbedding
+    item: NodeEmbedding
+
+
+class Losses(NamedTuple):
+    r"""The loss and its terms before weighting, each a scalar."""
+
+    total: Tensor
+    bpr: Tensor
+    contrast: Tensor
+    reg: Tensor
+
+
+class LGMRec(Module):
+    r"""The LGMRec model from the `"LGMRec: Local and Global Graph Learning for
+    Multimodal Recommendation" <https://arxiv.org/abs/2312.16400>`_ paper.
+
+    The score of user :math:`u` and item :math:`i` is the inner product of their
+    embeddings, each a fusion of three parts,
+
+    .. math::
+        \mathbf{E} = \mathbf{E}_{\mathrm{cge}} + \sum_{m} \mathrm{norm}(
+        \mathbf{E}_{\mathrm{mge}, m}) + \alpha \, \mathrm{norm} \Big( \sum_m
+        \mathbf{G}_m \Big),
+
+    namely ID embeddings propagated over the interactions (*collaborative*),
+    projected features of every modality propagated over the interactions on
+    their own (*modality*), and collaborative item embeddings passed through
+    hyperedges that the features of a modality define (*hypergraph*). Training
+    minimizes
+
+    .. math::
+        \mathcal{L} = \mathcal{L}_{\mathrm{BPR}} + \lambda_1
+        \mathcal{L}_{\mathrm{HCL}} + \lambda_2 \frac{\Vert \mathbf{E}_u \Vert_F +
+        \Vert \mathbf{E}_p \Vert_F + \Vert \mathbf{E}_n \Vert_F}{B}.
+
+    Any number of modalities works, none included, and items may lack some: the
+    features of several nodes of a modality are averaged; an item without any
+    has no modality embedding and no hyperedges there, and does not count in the
+    averages of its users. In evaluation, embeddings are deterministic.
+
+    Args:
+        num_users (int): The number of users :math:`|\mathcal{U}|`.
+        num_items (int): The number of items :math:`|\mathcal{I}|`.
+        feature_dims (Dict[str, int]): The feature width :math:`d_m` of every
+            modality. The first one is the anchor of the contrast.
+        embedding_dim (int, optional): The embedding size :math:`d`.
+            (default: :obj:`64`)
+        num_collaborative_layers (int, optional): Layers of the ID embeddings.
+            (default: :obj:`2`)
+        num_modality_layers (int, optional): Layers of the modality embeddings.
+            (default: :obj:`2`)
+        num_hypergraph_layers (int, optional): Layers of the hypergraph.
+            (default: :obj:`1`)
+        num_hyperedges (int, optional): The number :math:`K` of hyperedges a
+            modality. (default: :obj:`4`)
+        temperature (float, optional): The temperature of memberships and of the
+            contrast. (default: :obj:`0.2`)
+        dropout (float, optional): The dropout of memberships.
+            (default: :obj:`0.5`)
+        alpha (float, optional): The weight of the hypergraph embedding.
+            (default: :obj:`0.3`)
+        contrast_weight (float, optional): :math:`\lambda_1`; on a sum over the
+            batch, so tied to its size. (default: :obj:`1e-4`)
+        reg_weight (float, optional): :math:`\lambda_2`. (default: :obj:`1e-6`)
+        parts (Sequence[str], optional): The embeddings to fuse, the paper's
+            ablations: leave out :obj:`"modality"` or :obj:`"hypergraph"`
+            (global), or keep only :obj:`"hypergraph"` (no local).
+            (default: :obj:`("collaborative", "modality", "hypergraph")`)
+        shared_ids (bool, optional): If set to :obj:`True`, users enter the
+            modality propagation by their ID embeddings, the coupling that the
+            paper argues against. (default: :obj:`False`)
+        noise (str, optional): The noise of memberships, see
+            :class:`~lgmrec_pyg.nn.HyperedgeMembership`.
+            (default: :obj:`"gumbel"`)
+        noisy_eval (bool, optional): If set to :obj:`True`, memberships stay
+            random in evaluation. (default: :obj:`False`)
+        user_logits (str, optional): The membership logits of users are the
+            :obj:`"sum"` (paper) or :obj:`"mean"` of those of their items.
+            (default: :obj:`"sum"`)
+        normalize_hypergraph (bool, optional): Use means by membership, see
+            :class:`~lgmrec_pyg.nn.SoftHypergraphConv`.
+            (default: :obj:`False`)
+        contrast (Module, optional): Replaces
+            :class:`~lgmrec_pyg.nn.HypergraphContrast`. (default: :obj:`None`)
+
+    Raises:
+        ValueError: If a size is not positive or a part unknown.
+    """
+
+    def __init__(
+        self,
+        num_users: int,
+        num_items: int,
+        feature_dims: dict[str, int],
+        embedding_dim: int = 64,
+        num_collaborative_layers: int = 2,
+        num_modality_layers: int = 2,
+        num_hypergraph_layers: int = 1,
+        num_hyperedges: int = 4,
+        temperature: float = 0.2,
+        dropout: float = 0.5,
+        alpha: float = 0.3,
+        contrast_weight: float = 1e-4,
+        reg_weight: float = 1e-6,
+        parts: Sequence[str] = PARTS,
+        shared_ids: bool = False,
+        noise: str | None = 'gumbel',
+        noisy_eval: bool = False,
+        user_logits: str = 'sum',
+        normalize_hypergraph: bool = False,
+        contrast: Module | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in [('num_users', num_users), ('num_items', num_items)]:
+            if value < 1:
+                raise ValueError(f"'{name}' needs to be positive (got {value})")
+        if not parts or not set(parts) <= set(PARTS):
+            raise ValueError(f"'parts' needs to be some of {PARTS} (got {parts})")
+        self.num_users = num_users
+        self.num_items = num_items
+        self.feature_dims = dict(feature_dims)
+        self.parts = tuple(parts)
+        self.shared_ids = shared_ids
+        self.contrast_weight = contrast_weight
+        self.reg_weight = reg_weight
+
+        self.user_embedding = Embedding(num_users, embedding_dim)
+        self.item_embedding = Embedding(num_items, embedding_dim)
+        self.encoder = ModuleDict(
+            {
+                name: ModalityEncoder(dim, embedding_dim, num_hyperedges, user_logits)
+                for name, dim in self.feature_dims.items()
+            }
+        )
+        self.collaborative = LocalPropagation(num_collaborative_layers, 'mean')
+        self.modality = LocalPropagation(num_modality_layers, 'last')
+        self.hypergraph = GlobalHypergraph(
+            num_hypergraph_layers,
+            temperature,
+            dropout,
+            noise,
+            noisy_eval,
+            normalize_hypergraph,
+        )
+        self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts)
+        self.bpr = BPRLoss()
+        self.contrast = contrast or HypergraphContrast(temperature)
+        self.reset_parameters()
+
+    @classmethod
+    def from_data(cls, data: HeteroData, **kwargs: Any) -> 'LGMRec':
+        r"""Reads the sizes from a graph.
+
+        Args:
+            data (HeteroData): The multimodal interaction graph.
+            **kwargs (optional): Additional arguments of :class:`LGMRec`.
+        """
+        dims = {name: data[name].num_features for name in modalities(data)}
+        return cls(data[USER].num_nodes, data[ITEM].num_nodes, dims, **kwargs)
+
+    def reset_parameters(self) -> None:
+        r"""Resets all learnable parameters of the module (Xavier uniform)."""
+        torch.nn.init.xavier_uniform_(self.user_embedding.weight)
+        torch.nn.init.xavier_uniform_(self.item_embedding.weight)
+        for encoder in self.encoder.values():
+            encoder.reset_parameters()
+
+    def forward(
+        self,
+        x_dict: dict[str, Tensor],
+        adj_dict: dict[EdgeType, Adj],
+        weight_dict: dict[EdgeType, Tensor] | None = None,
+    ) -> LGMRecOutput:
+        r"""Computes the embeddings of all users and items.
+
+        Args:
+            x_dict (Dict[str, torch.Tensor]): The features of every modality, of
+                shape :math:`(N_m, d_m)`.
+            adj_dict (Dict[Tuple[str, str, str], Adj]): The interactions in both
+                directions and the edges from modality nodes to items, as
+                ``adj_t`` (*e.g.*, :obj:`data.adj_t_dict`) or edge indices.
+                Interactions without weights are normalized symmetrically;
+                weights are used as they are.
+            weight_dict (Dict[Tuple[str, str, str], torch.Tensor], optional):
+                Edge weights, for edge indices. (default: :obj:`None`)
+        """
+        weight_dict = weight_dict or {}
+        _check_inputs(self.feature_dims, x_dict, adj_dict)
+        graph = BipartiteGraph(
+            adj_dict[INTERACTS],
+            adj_dict[REV_INTERACTS],
+            weight_dict.get(INTERACTS),
+            weight_dict.get(REV_INTERACTS),
+        ).normalized(self.num_users, self.num_items, self.user_embedding.weight.dtype)
+        e_user, e_item = self.collaborative(
+            self.user_embedding.weight, self.item_embedding.weight, graph
+        )
+        local, hyper = [], []
+        for name, encoder in self.encoder.items():
+            edge_type = describes(name)
+            content = encoder(
+                x_dict[name],
+                adj_dict[edge_type],
+                graph,
+                self.num_users,
+                self.num_items,
+                weight_dict.get(edge_type),
+                adj_dict.get((ITEM, 'rev_describes', name)),
+            )
+            if 'modality' in self.parts:
+                user = self.user_embedding.weight if self.shared_ids else content.user
+                local.append(self.modality(user, content.item, graph))
+            if 'hypergraph' in self.parts:
+                hyper.append(
+                    self.hypergraph(
+                        e_item,
+                        content.item_logits,
+                        content.user_logits,
+                        content.described,
+                    )
+                )
+        return LGMRecOutput(
+            NodeEmbedding(e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)),
+            NodeEmbedding(e_item, tuple(x[1] for x in local), tuple(x[1] for x in hyper)),
+        )
+
+    def loss(self, out: LGMRecOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
+        r"""Computes the loss of a batch of triplets, fusing only their rows.
+
+        Args:
+            out (LGMRecOutput): The output of :meth:`forward`.
+            user (torch.Tensor): Users of shape :math:`(B)`.
+            pos (torch.Tensor): An item of every user, of shape :math:`(B)`.
+            neg (torch.Tensor): Items the users have not interacted with, of
+                shape :math:`(B)`.
+        """
+        items = self.fusion(out.item.select(torch.cat([pos, neg])))
+        users, (positives, negatives) = self.fusion(out.user.select(user)), items.chunk(2)
+        bpr = self.bpr(users, positives, negatives)
+        reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
+        contrast = bpr.new_zeros(())
+        for node, index in ((out.user, user), (out.item, pos)):
+            for anchor, key in combinations(node.hypergraph, 2):
+                contrast = contrast + self.contrast(anchor, key, index)
+        total = bpr + self.contrast_weight * contrast + self.reg_weight * reg
+        return Losses(total, bpr, contrast, reg)
+
+    def embed(self, *args: Any) -> tuple[Tensor, Tensor]:
+        r"""Computes the final embeddings of all users and items, whose inner
+        products are the scores, from the arguments of :meth:`forward`.
+        """
+        out = self(*args)
+        return self.fusion(out.user), self.fusion(out.item)
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
+            f'{self.feature_dims}, embedding_dim={self.user_embedding.embedding_dim})'
+        )
+
+
+def _check_inputs(
+    feature_dims: dict[str, int],
+    x_dict: dict[str, Tensor],
+    adj_dict: dict[EdgeType, Adj],
+) -> None:
+    for edge_type in [INTERACTS, REV_INTERACTS, *map(describes, feature_dims)]:
+        if edge_type not in adj_dict:
+            raise ValueError(
+                f"'adj_dict' needs to hold the edge type {edge_type}; "
+                f"'torch_geometric.transforms.ToUndirected' adds reverse edges "
+                f'(got {list(adj_dict)})'
+            )
+    for name in feature_dims:
+        if name not in x_dict:
+            raise ValueError(
+                f"'x_dict' needs to hold the modality '{name}' (got {list(x_dict)})"
+            )

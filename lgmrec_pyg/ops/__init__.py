@@ -1,0 +1,13 @@
+from lgmrec_pyg.ops.csr import CSR, to_csr
+from lgmrec_pyg.ops.norm import drop_weight, has_weight, normalize_adj
+from lgmrec_pyg.ops.spmm import choose_kernel, spmm
+
+__all__ = [
+    'CSR',
+    'choose_kernel',
+    'drop_weight',
+    'has_weight',
+    'normalize_adj',
+    'spmm',
+    'to_csr',
+]

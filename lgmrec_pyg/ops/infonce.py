@@ -1,0 +1,105 @@
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Sum of logsumexp over anchors, with the gradients of anchors and keys.
+Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
+
+
+def infonce(
+    anchors: Tensor,
+    keys: Tensor,
+    index: Tensor,
+    temperature: float = 0.2,
+    backend: str = 'auto',
+) -> Tensor:
+    r"""The InfoNCE loss of a batch of anchors against all keys, summed,
+
+    .. math::
+        \mathcal{L} = \sum_{b=1}^{B} \left( \log \sum_{n=1}^{N} \exp \left(
+        \frac{\mathbf{a}_b^{\top} \mathbf{k}_n}{\tau} \right) -
+        \frac{\mathbf{a}_b^{\top} \mathbf{k}_{i_b}}{\tau} \right),
+
+    exact, in memory for a few rows of the :math:`B \times N` similarities. The
+    gradients are computed in the forward pass, where the exponentials are at
+    hand.
+
+    Inner products are cosines and so at most 1, which bounds the exponents
+    without a pass over their maximum; see :func:`unit_rows`.
+
+    Args:
+        anchors (torch.Tensor): Anchors of shape :math:`(B, K)`.
+        keys (torch.Tensor): Keys of shape :math:`(N, K)`.
+        index (torch.Tensor): The key :math:`i_b` of every anchor, of shape
+            :math:`(B)`.
+        temperature (float, optional): The temperature :math:`\tau`.
+            (default: :obj:`0.2`)
+        backend (str, optional): :obj:`"plain"` stores all similarities,
+            :obj:`"chunked"` goes through the batch in chunks,
+            :obj:`"compiled"` fuses product, exponential and sums with
+            :func:`torch.compile` (CPU, needs a C++ compiler),
+            :obj:`"triton"` does so on GPU. :obj:`"auto"` chooses.
+            (default: :obj:`"auto"`)
+    """
+    positive = (anchors * F.embedding(index, keys)).sum() / temperature
+    if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
+        total = (anchors @ keys.t() / temperature).logsumexp(dim=1).sum()
+    else:
+        if backend == 'auto':
+            backend = choose_backend(anchors, keys)
+        if backend not in BACKENDS:
+            options = ['auto', 'plain', *BACKENDS]
+            raise ValueError(f"'backend' needs to be one of {options} (got '{backend}')")
+        total = _SumLogSumExp.apply(
+            anchors / temperature, keys, 1 / temperature, BACKENDS[backend]
+        )
+    return total - positive
+
+
+def unit_rows(x: Tensor) -> Tensor:
+    r"""Rows scaled to unit length; zero rows stay zero."""
+    return F.normalize(x)
+
+
+def choose_backend(anchors: Tensor, keys: Tensor) -> str:
+    r"""The backend that the ``contrast`` benchmark measured to be the fastest."""
+    return 'chunked'
+
+
+class _SumLogSumExp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, anchors: Tensor, keys: Tensor, bound: float, kernel: Kernel
+    ) -> Tensor:
+        total, *grads = kernel(anchors.detach(), keys.detach(), bound)
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        grad_anchors, grad_keys = ctx.saved_tensors
+        return grad * grad_anchors, grad * grad_keys, None, None
+
+
+def _chunked(
+    anchors: Tensor, keys: Tensor, bound: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    grad_anchors, grad_keys = torch.empty_like(anchors), torch.zeros_like(keys)
+    log_sums, keys_t = [], keys.t().contiguous()
+    size = max(1, CHUNK_ELEMENTS // keys.size(0))
+    for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
+        exp = (chunk @ keys_t).sub_(bound).exp_()
+        sums = exp.sum(dim=1, keepdim=True)
+        torch.mm(exp, keys, out=grad).div_(sums)
+        grad_keys.addmm_(exp.t(), chunk / sums)
+        log_sums.append(sums.log_().add_(bound))
+    return torch.cat(log_sums).sum(), grad_anchors, grad_keys
+
+
+CHUNK_ELEMENTS = 1 << 20  # 4 MB of similarities: within a core's share of cache.
+BACKENDS: dict[str, Kernel] = {'chunked': _chunked}

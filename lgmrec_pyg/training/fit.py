@@ -1,0 +1,222 @@
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Adam, Optimizer
+from tqdm import tqdm
+
+from .early_stopping import EarlyStopping
+from .history import History
+
+Triplet = tuple[Tensor, Tensor, Tensor]
+Metrics = dict[str, float]
+
+
+class TripletBatches(Protocol):
+    r"""Batches of :obj:`(user, positive, negative)`, anew in every epoch."""
+
+    def __iter__(self) -> Iterator[Triplet]: ...
+
+    def __len__(self) -> int: ...
+
+
+class Recommender(Protocol):
+    r"""What :meth:`fit` needs of a model: any :class:`torch.nn.Module` with a
+    :meth:`forward`, a :meth:`loss` that returns a named tuple of scalars with
+    the objective in :obj:`total`, and an :meth:`embed` for ranking.
+    """
+
+    def __call__(self, *inputs: Any) -> Any: ...
+
+    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Any: ...
+
+    def embed(self, *inputs: Any) -> tuple[Tensor, Tensor]: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def eval(self) -> Any: ...
+
+    def parameters(self) -> Iterable[Parameter]: ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> Any: ...
+
+
+def fit(
+    model: Recommender,
+    inputs: Sequence[Any],
+    sampler: TripletBatches,
+    validate: Callable[[Tensor, Tensor], Metrics],
+    *,
+    epochs: int = 1000,
+    patience: int = 20,
+    eval_every: int = 1,
+    lr: float = 1e-3,
+    optimizer: Optimizer | None = None,
+    monitor: str = 'Recall@20',
+    progress: bool = True,
+) -> History:
+    r"""Trains a recommender in place, and leaves it with the weights of its
+    best validation.
+
+    Every evaluation embeds all users and items once.
+    Training ends after :obj:`epochs`, after :obj:`patience` evaluations without
+    improvement, or on a keyboard interrupt; in each case the best weights are
+    restored.
+
+    .. code-block:: python
+
+        history = fit(model, inputs, sampler, evaluator)
+        print(history.best_epoch, history.best_metrics)
+
+    Args:
+        model (torch.nn.Module): The model, see :class:`Recommender`.
+        inputs (Sequence[Any]): The arguments of the model's forward.
+        sampler (TripletSampler): The training batches of an epoch.
+        validate (Callable): Maps user and item embeddings to metrics, *e.g.*,
+            an :class:`~lgmrec_pyg.evaluation.Evaluator`.
+        epochs (int, optional): The maximum number of epochs.
+            (default: :obj:`1000`)
+        patience (int, optional): The number of evaluations without improvement
+            after which to stop. (default: :obj:`20`)
+        eval_every (int, optional): The number of epochs between evaluations.
+            (default: :obj:`1`)
+        lr (float, optional): The learning rate of Adam, ignored if
+            :obj:`optimizer` is given. (default: :obj:`1e-3`)
+        optimizer (torch.optim.Optimizer, optional): The optimizer.
+            If :obj:`None`, will use a fused Adam. (default: :obj:`None`)
+        monitor (str, optional): The metric to select the best weights by,
+            higher is better. (default: :obj:`"Recall@20"`)
+        progress (bool, optional): If set to :obj:`False`, will not show
+            progress bars. (default: :obj:`True`)
+
+    Raises:
+        FloatingPointError: If a loss term becomes NaN or infinite. The best
+            weights so far are restored before.
+        ValueError: If an argument is not positive, or if :obj:`validate` does not report :obj:`monitor`.
+    """
+    if epochs <= 0:
+        raise ValueError(f"'epochs' needs to be a positive integer (got {epochs})")
+    if eval_every <= 0:
+        raise ValueError(
+            f"'eval_every' needs to be a positive integer (got {eval_every})"
+        )
+    if optimizer is None:
+        optimizer = _adam(model, lr)
+
+    history = History()
+    stopper = EarlyStopping(patience)
+    bar = _progress_bar(range(1, epochs + 1), disable=not progress)
+    try:
+        for epoch in bar:
+            _train_epoch(model, inputs, sampler, optimizer, epoch, history, progress)
+            if epoch % eval_every == 0 or epoch == epochs:
+                _evaluate(model, inputs, validate, monitor, epoch, history, stopper)
+            bar.set_postfix(_summary(history, stopper, monitor), refresh=False)
+            if stopper.should_stop:
+                history.stopped_by = 'patience'
+                break
+    except KeyboardInterrupt:
+        history.stopped_by = 'interrupt'
+    finally:
+        bar.close()
+        if stopper.best_state is not None:
+            model.load_state_dict(stopper.best_state)
+        model.eval()
+
+    return history
+
+
+def _adam(model: Recommender, lr: float) -> Adam:
+    params = list(model.parameters())
+    fused = all(param.device.type in {'cpu', 'cuda'} for param in params)
+    return Adam(params, lr=lr, fused=fused)
+
+
+def _train_epoch(
+    model: Recommender,
+    inputs: Sequence[Any],
+    sampler: TripletBatches,
+    optimizer: Optimizer,
+    epoch: int,
+    history: History,
+    progress: bool,
+) -> None:
+    start = time.perf_counter()
+    model.train()
+    names: tuple[str, ...] = ()
+    steps = []
+    bar = _progress_bar(sampler, disable=None if progress else True, leave=False)
+    for user, pos, neg in bar:
+        optimizer.zero_grad()
+        losses = model.loss(model(*inputs), user, pos, neg)
+        losses.total.backward()
+        optimizer.step()
+        names = losses._fields
+        steps.append(torch.stack([term.detach() for term in losses]))
+
+    # The only wait for the device in an epoch.
+    values = torch.stack(steps).double().cpu()
+    _check_finite(values, names, epoch)
+    history.losses.append(dict(zip(names, values.mean(dim=0).tolist(), strict=True)))
+    history.train_seconds.append(time.perf_counter() - start)
+
+
+def _check_finite(values: Tensor, names: tuple[str, ...], epoch: int) -> None:
+    bad = (~values.isfinite()).nonzero()
+    if bad.numel() == 0:
+        return
+    step = int(bad[0, 0])
+    terms = [
+        f"'{name}' = {value}"
+        for name, value in zip(names, values[step].tolist(), strict=True)
+        if name != 'total' and not torch.tensor(value).isfinite()
+    ]
+    raise FloatingPointError(
+        f'The loss is not finite in epoch {epoch}, step {step + 1} of '
+        f'{values.size(0)} ({", ".join(terms) or "the total alone"}). Use a smaller '
+        f'learning rate, or check the scale of the features'
+    )
+
+
+@torch.no_grad()
+def _evaluate(
+    model: Recommender,
+    inputs: Sequence[Any],
+    validate: Callable[[Tensor, Tensor], Metrics],
+    monitor: str,
+    epoch: int,
+    history: History,
+    stopper: EarlyStopping,
+) -> None:
+    start = time.perf_counter()
+    model.eval()
+    metrics = validate(*model.embed(*inputs))
+    if monitor not in metrics:
+        raise ValueError(
+            f"'monitor' needs to be one of {list(metrics)} (got '{monitor}')"
+        )
+    if stopper.update(metrics[monitor], model.state_dict()):
+        history.best_epoch = epoch
+    history.eval_epochs.append(epoch)
+    history.metrics.append(metrics)
+    history.eval_seconds.append(time.perf_counter() - start)
+
+
+def _progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
+    # A log file gets a line now and then, a terminal a moving bar.
+    mininterval = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(iterable, mininterval=mininterval, **kwargs)
+
+
+def _summary(history: History, stopper: EarlyStopping, monitor: str) -> dict[str, str]:
+    out = {'loss': f'{history.losses[-1]["total"]:.4f}'}
+    if history.metrics:
+        out[monitor] = f'{history.metrics[-1][monitor]:.4f}'
+        out['best'] = f'{stopper.best_value:.4f} at {history.best_epoch}'
+    return out

@@ -1,0 +1,47 @@
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    r"""The course of a training run, as returned by
+    :meth:`~lgmrec_pyg.training.fit`.
+
+    Args:
+        losses (List[Dict[str, float]]): The mean of every loss term over the
+            steps of an epoch, one entry per epoch.
+        metrics (List[Dict[str, float]]): The validation metrics, one entry per
+            evaluation.
+        eval_epochs (List[int]): The epochs, counted from one, that
+            :obj:`metrics` belong to.
+        train_seconds (List[float]): The seconds each epoch took to train.
+        eval_seconds (List[float]): The seconds each evaluation took.
+        best_epoch (int): The epoch whose weights were restored, counted from
+            one; zero if there was no evaluation.
+        stopped_by (str): Why the run ended: :obj:`"epochs"`,
+            :obj:`"patience"` or :obj:`"interrupt"`.
+    """
+
+    losses: list[dict[str, float]] = field(default_factory=list)
+    metrics: list[dict[str, float]] = field(default_factory=list)
+    eval_epochs: list[int] = field(default_factory=list)
+    train_seconds: list[float] = field(default_factory=list)
+    eval_seconds: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+    stopped_by: str = 'epochs'
+
+    @property
+    def epochs_run(self) -> int:
+        r"""The number of completed epochs."""
+        return len(self.losses)
+
+    @property
+    def best_metrics(self) -> dict[str, float]:
+        r"""The validation metrics of :obj:`best_epoch`."""
+        if self.best_epoch == 0:
+            return {}
+        return self.metrics[self.eval_epochs.index(self.best_epoch)]
+
+    def to_dict(self) -> dict[str, Any]:
+        r"""The history as plain types, ready for JSON."""
+        return {**asdict(self), 'epochs_run': self.epochs_run}

@@ -1,0 +1,109 @@
+from typing import Any
+
+import torch
+import torch_geometric.transforms as T
+import torch_geometric.typing
+from torch_geometric import EdgeIndex
+from torch_geometric.data import HeteroData
+from torch_geometric.data.datapipes import functional_transform
+from torch_geometric.transforms import BaseTransform
+from torch_geometric.typing import EdgeType
+
+from lgmrec_pyg.graph import reverse
+from lgmrec_pyg.transforms.degree_norm import DegreeNorm
+
+LAYOUTS = ('auto', 'torch_sparse', 'csr', 'edge_index')
+
+
+@functional_transform('to_adjacency')
+class ToAdjacency(BaseTransform):
+    r"""Converts the edges of the graph to the form in which layers propagate
+    over them fastest (functional name: :obj:`to_adjacency`).
+
+    Edge types that have no reverse get one as in
+    :class:`~torch_geometric.transforms.ToUndirected`.
+    In contrast to :class:`~torch_geometric.transforms.ToSparseTensor`, label
+    pairs such as :obj:`val_edge_label_index` are left as they are, even if
+    there are as many of them as edges.
+
+    Args:
+        layout (str, optional): The form of the adjacency.
+            :obj:`"torch_sparse"` stores :obj:`adj_t` as a
+            :class:`torch_sparse.SparseTensor` that holds :obj:`edge_weight`,
+            if present.
+            :obj:`"csr"` stores :obj:`adj_t` as a :class:`torch.Tensor` of
+            layout :obj:`torch.sparse_csr`. Since it always holds values, the
+            weights of :class:`DegreeNorm` are added if the graph has none.
+            :obj:`"edge_index"` stores :obj:`edge_index` as a
+            :class:`torch_geometric.EdgeIndex` that is sorted by destination
+            and whose caches are filled, next to :obj:`edge_weight`, if
+            present.
+            :obj:`"auto"` is :obj:`"torch_sparse"` if installed, and
+            :obj:`"csr"` otherwise. (default: :obj:`"auto"`)
+    """
+
+    def __init__(self, layout: str = 'auto') -> None:
+        if layout not in LAYOUTS:
+            raise ValueError(f"'layout' needs to be one of {LAYOUTS} (got '{layout}')")
+        if layout == 'torch_sparse' and not torch_geometric.typing.WITH_TORCH_SPARSE:
+            raise ImportError(
+                "'layout=\"torch_sparse\"' requires 'torch-sparse'. Install it via "
+                "'pip install --no-build-isolation torch-scatter torch-sparse', or "
+                'use \'layout="csr"\''
+            )
+        self.layout = layout
+
+    def forward(self, data: HeteroData) -> HeteroData:
+        layout = self.layout
+        if layout == 'auto':
+            has_sparse = torch_geometric.typing.WITH_TORCH_SPARSE
+            layout = 'torch_sparse' if has_sparse else 'csr'
+        labels = _pop_labels(data)
+        _add_reverse_edges(data)
+        if layout == 'csr' and not data.collect('edge_weight', allow_empty=True):
+            data = DegreeNorm()(data)
+        if layout == 'edge_index':
+            _to_edge_index(data)
+        else:
+            sparse_csr = torch.sparse_csr if layout == 'csr' else None
+            data = T.ToSparseTensor(attr='edge_weight', layout=sparse_csr)(data)
+        for (edge_type, key), value in labels.items():
+            data[edge_type][key] = value
+        return data
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}(layout='{self.layout}')"
+
+
+def _pop_labels(data: HeteroData) -> dict[tuple[EdgeType, str], Any]:
+    # PyG takes any tensor with as many entries as there are edges for an edge
+    # attribute, and would copy label pairs to the reverse, or permute them:
+    return {
+        (edge_type, key): data[edge_type].pop(key)
+        for edge_type in data.edge_types
+        for key in list(data[edge_type].keys())
+        if 'edge_label' in key
+    }
+
+
+def _add_reverse_edges(data: HeteroData) -> None:
+    edge_types = set(data.edge_types)
+    missing = [
+        edge_type
+        for edge_type in data.edge_types
+        if not edge_type[1].startswith('rev_') and reverse(edge_type) not in edge_types
+    ]
+    data.update(T.ToUndirected(merge=False)(data.edge_type_subgraph(missing)))
+
+
+def _to_edge_index(data: HeteroData) -> None:
+    for store in data.edge_stores:
+        if 'edge_index' not in store:
+            continue
+        store.sort(sort_by_row=False)
+        edge_index = EdgeIndex(
+            store.edge_index.contiguous(),
+            sparse_size=store.size(),
+            sort_order='col',
+        )
+        store.edge_index = edge_index.fill_cache_()

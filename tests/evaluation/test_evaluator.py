@@ -1,0 +1,129 @@
+import math
+
+import pytest
+import torch
+
+from lgmrec_pyg.evaluation import Evaluator
+
+KS = (1, 3, 10)
+
+
+def naive_metrics(user_emb, item_emb, labels, known, ks):
+    r"""The definitions, one user and one list at a time."""
+    values = {}
+    for user in sorted(labels):
+        if not known.get(user):
+            continue
+        scores = {
+            item: float(user_emb[user] @ item_emb[item])
+            for item in range(item_emb.size(0))
+            if item not in known[user]
+        }
+        ranking = sorted(scores, key=lambda item: -scores[item])
+        for k in ks:
+            hits = [item in labels[user] for item in ranking[:k]]
+            num_labels = len(labels[user])
+            dcg = sum(hit / math.log2(i + 2) for i, hit in enumerate(hits))
+            idcg = sum(1 / math.log2(i + 2) for i in range(min(k, num_labels)))
+            precisions = [
+                sum(hits[: i + 1]) / (i + 1) for i, hit in enumerate(hits) if hit
+            ]
+            for name, value in [
+                ('Recall', sum(hits) / num_labels),
+                ('NDCG', dcg / idcg),
+                ('Precision', sum(hits) / k),
+                ('MAP', sum(precisions) / min(k, num_labels)),
+            ]:
+                values.setdefault(f'{name}@{k}', []).append(value)
+    return {name: sum(v) / len(v) for name, v in values.items()}
+
+
+def random_split(num_users, num_items, seed):
+    generator = torch.Generator().manual_seed(seed)
+    kind = torch.rand(num_users, num_items, generator=generator)
+    known, label = kind < 0.15, kind > 0.8
+    known[::7] = False
+    label[1::5] = False
+    return label.nonzero().t(), known.nonzero().t()
+
+
+def grouped(edge_index):
+    out = {}
+    for user, item in edge_index.t().tolist():
+        out.setdefault(user, set()).add(item)
+    return out
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_metrics_against_a_loop_over_users(seed):
+    num_users, num_items = 40, 60
+    label_index, known_index = random_split(num_users, num_items, seed)
+    torch.manual_seed(seed)
+    user_emb, item_emb = torch.randn(num_users, 6), torch.randn(num_items, 6)
+
+    evaluator = Evaluator(label_index, known_index, num_users, num_items, ks=KS)
+    out = evaluator(user_emb, item_emb)
+    expected = naive_metrics(
+        user_emb, item_emb, grouped(label_index), grouped(known_index), KS
+    )
+    assert out.keys() == expected.keys()
+    assert out == pytest.approx(expected, abs=1e-6)
+    assert min(out.values()) > 0
+    assert evaluator(user_emb, item_emb) == out
+
+
+def test_order_chunks_and_duplicates_do_not_matter():
+    label_index, known_index = random_split(30, 50, seed=3)
+    user_emb, item_emb = torch.randn(30, 4), torch.randn(50, 4)
+    out = Evaluator(label_index, known_index, 30, 50)(user_emb, item_emb)
+    label_index = torch.cat([label_index, label_index[:, :5]], dim=1)
+    other = Evaluator(
+        label_index[:, torch.randperm(label_index.size(1))],
+        known_index[:, torch.randperm(known_index.size(1))],
+        num_users=30,
+        num_items=50,
+        chunk_size=4,
+    )
+    assert other(user_emb, item_emb) == pytest.approx(out, abs=1e-7)
+
+
+def test_users_without_a_known_item_are_skipped_and_counted():
+    label_index = torch.tensor([[0, 1, 1, 3], [2, 0, 1, 2]])
+    known_index = torch.tensor([[0, 2, 3], [0, 1, 1]])
+    evaluator = Evaluator(label_index, known_index, 4, 3, ks=[1, 2])
+    assert evaluator.num_skipped == 1
+    assert str(evaluator) == (
+        'Evaluator(num_users=2, num_labels=2, num_skipped=1, ks=[1, 2])'
+    )
+    user_emb = torch.tensor([[1.0, 2.0, 3.0]] * 3 + [[9.0, 0.0, 5.0]])
+    out = evaluator(user_emb, torch.eye(3))
+    assert out['Recall@1'] == 0.5
+    assert out['Recall@2'] == 1.0
+
+
+def test_lists_longer_than_the_candidates():
+    # A label that is known already can not be recommended: it never counts.
+    label_index = torch.tensor([[0, 0, 1], [1, 2, 0]])
+    known_index = torch.tensor([[0, 0, 1], [0, 1, 1]])
+    evaluator = Evaluator(label_index, known_index, 2, 3, ks=[10])
+    out = evaluator(torch.randn(2, 3), torch.eye(3))
+    assert out['Recall@10'] == pytest.approx((1 / 2 + 1) / 2)
+    assert out['Precision@10'] == pytest.approx((1 / 10 + 1 / 10) / 2)
+
+
+def test_errors():
+    pairs = torch.tensor([[0, 1], [0, 1]])
+    with pytest.raises(ValueError, match=r"'ks' .* \(got \[0\]\)"):
+        Evaluator(pairs, pairs, 2, 2, ks=[0])
+    with pytest.raises(ValueError, match=r"'edge_label_index' .* user .* \(got 1\)"):
+        Evaluator(pairs, pairs, 1, 2)
+    with pytest.raises(ValueError, match=r"'exclude_edge_index' .* item .*\(got 5\)"):
+        Evaluator(pairs, torch.tensor([[0], [5]]), 2, 2)
+    with pytest.raises(ValueError, match='leaves no user to evaluate: it holds 2'):
+        Evaluator(pairs, torch.tensor([[2], [0]]), 3, 2)
+
+    evaluator = Evaluator(pairs, pairs.flip(0), 2, 2)
+    with pytest.raises(ValueError, match=r"'user_emb' .* 2 rows \(got 3\)"):
+        evaluator(torch.randn(3, 2), torch.randn(2, 2))
+    with pytest.raises(ValueError, match="'item_emb' holds NaN or infinite"):
+        evaluator(torch.randn(2, 2), torch.full((2, 2), float('nan')))

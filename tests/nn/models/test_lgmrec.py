@@ -1,0 +1,278 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from graphs import ADJ_KINDS, dense_interactions, inputs_of, irregular_graph
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import DenseLGMRec, Parameters
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lgmrec_pyg.graph import INTERACTS, describes, modalities
+from lgmrec_pyg.nn import LGMRec
+
+TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
+
+
+def reference(data: HeteroData, model: LGMRec, **kwargs) -> DenseLGMRec:
+    names = modalities(data)
+    parameters = Parameters(
+        model.user_embedding.weight.detach().clone().requires_grad_(),
+        model.item_embedding.weight.detach().clone().requires_grad_(),
+        {m: _copy(model.encoder[m].projection.weight) for m in names},
+        {m: _copy(model.encoder[m].projection.hyperedge) for m in names},
+    )
+    owner = {}
+    for m in names:
+        node, item = data[describes(m)].edge_index
+        owner[m] = torch.zeros(
+            data['item'].num_nodes, data[m].num_nodes, dtype=torch.float64
+        )
+        owner[m][item, node] = 1
+    features = {m: data[m].x for m in names}
+    return DenseLGMRec(dense_interactions(data), features, owner, parameters, **kwargs)
+
+
+def _copy(x: Tensor) -> Tensor:
+    return x.detach().clone().requires_grad_()
+
+
+def build(data: HeteroData, **kwargs) -> LGMRec:
+    kwargs = {'embedding_dim': 8, 'num_hyperedges': 3, **kwargs}
+    return LGMRec.from_data(data, **kwargs).double()
+
+
+def assert_equal_to_reference(model: LGMRec, inputs: tuple, dense: DenseLGMRec) -> None:
+    out = model(*inputs)
+    expected, _ = dense.embeddings()
+    embeddings = torch.cat([model.fusion(out.user), model.fusion(out.item)])
+    assert torch.allclose(embeddings, expected, rtol=0, atol=1e-9)
+
+    losses = model.loss(out, *TRIPLETS)
+    expected_losses = dense.loss(*TRIPLETS)
+    for value, expected_value in zip(losses, expected_losses, strict=True):
+        assert torch.allclose(value, expected_value, rtol=1e-9, atol=1e-9)
+
+    for i in range(3):  # Gradients of the total and of its two largest terms.
+        if not expected_losses[i].requires_grad:
+            continue
+        params = [
+            model.user_embedding.weight,
+            model.item_embedding.weight,
+            *(e.projection.weight for e in model.encoder.values()),
+            *(e.projection.hyperedge for e in model.encoder.values()),
+        ]
+        kwargs = {'retain_graph': True, 'allow_unused': True, 'materialize_grads': True}
+        grads = torch.autograd.grad(losses[i], params, **kwargs)
+        expected_grads = torch.autograd.grad(
+            expected_losses[i], dense.parameters.all(), **kwargs
+        )
+        for grad, expected_grad in zip(grads, expected_grads, strict=True):
+            assert torch.allclose(grad, expected_grad, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('kind', ADJ_KINDS)
+@pytest.mark.parametrize('num_modalities', [0, 1, 2, 3])
+def test_equal_to_dense_reference(num_modalities: int, kind: str) -> None:
+    data = irregular_graph(num_modalities)
+    model = build(data).eval()
+    assert_equal_to_reference(model, inputs_of(data, kind), reference(data, model))
+
+
+@pytest.mark.parametrize('layers', [(0, 0, 1), (1, 3, 2), (4, 2, 3)])
+@pytest.mark.parametrize('num_hyperedges', [1, 3, 12])
+def test_layers_and_hyperedges(layers: tuple, num_hyperedges: int) -> None:
+    data = irregular_graph()
+    model = build(
+        data,
+        num_collaborative_layers=layers[0],
+        num_modality_layers=layers[1],
+        num_hypergraph_layers=layers[2],
+        num_hyperedges=num_hyperedges,
+        alpha=0.7,
+        temperature=0.5,
+    ).eval()
+    dense = reference(data, model, layers=layers, alpha=0.7, temperature=0.5)
+    assert_equal_to_reference(model, inputs_of(data, 'csr'), dense)
+
+
+@pytest.mark.parametrize(
+    'parts',
+    [
+        ('collaborative', 'modality'),
+        ('collaborative', 'hypergraph'),
+        ('hypergraph',),
+        ('modality',),
+        ('modality', 'hypergraph'),
+        ('collaborative',),
+    ],
+)
+def test_ablations(parts: tuple) -> None:
+    data = irregular_graph()
+    model = build(data, parts=parts).eval()
+    dense = reference(data, model, parts=parts)
+    assert_equal_to_reference(model, inputs_of(data, 'csr'), dense)
+
+
+def test_shared_ids() -> None:
+    data = irregular_graph()
+    model = build(data, shared_ids=True).eval()
+    dense = reference(data, model, shared_ids=True)
+    assert_equal_to_reference(model, inputs_of(data, 'csr'), dense)
+
+
+def test_training_draws_noise_and_one_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = irregular_graph()
+    model = build(data).train()
+    drawn: list[tuple[Tensor, Tensor]] = []
+
+    def add_noise(logits: Tensor) -> Tensor:
+        noise = torch.randn_like(logits)
+        drawn.append((noise, torch.empty(0)))
+        return logits + noise
+
+    def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+        mask = torch.bernoulli(torch.full_like(x, 1 - p)) / (1 - p)
+        drawn[-1] = (drawn[-1][0], mask)
+        return x * mask
+
+    monkeypatch.setattr(model.hypergraph.membership, 'add_noise', add_noise)
+    monkeypatch.setattr(F, 'dropout', dropout)
+    inputs = inputs_of(data, 'csr')
+    out = model(*inputs)
+    (item1, user1, item2, user2), names = drawn, modalities(data)
+    pairs = {names[0]: (user1, item1), names[1]: (user2, item2)}
+    dense = reference(data, model)
+    dense.noise = {m: (u[0], i[0]) for m, (u, i) in pairs.items()}
+    dense.mask = {m: (u[1], i[1]) for m, (u, i) in pairs.items()}
+    expected = dense.loss(*TRIPLETS)
+    losses = model.loss(out, *TRIPLETS)
+    assert losses.contrast > 0
+    for value, expected_value in zip(losses, expected, strict=True):
+        assert torch.allclose(value, expected_value, rtol=1e-9, atol=1e-9)
+
+
+def test_eval_is_deterministic_and_noisy_eval_is_not() -> None:
+    data = irregular_graph(dtype=torch.float32)
+    inputs = inputs_of(data, 'csr', torch.float32)
+    model = LGMRec.from_data(data, embedding_dim=8).eval()
+    first, second = model.embed(*inputs), model.embed(*inputs)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    model.hypergraph.membership.noisy_eval = True
+    assert not torch.equal(model.embed(*inputs)[0], model.embed(*inputs)[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), num_modalities=st.integers(0, 3))
+def test_edge_order_does_not_matter(seed: int, num_modalities: int) -> None:
+    data = irregular_graph(num_modalities, seed=seed % 100)
+    model = build(data).eval()
+    expected = model.embed(*inputs_of(data, 'edge_index'))
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = copy.copy(data)
+    for store in shuffled.edge_stores:
+        perm = torch.randperm(store.edge_index.size(1), generator=generator)
+        store.edge_index = store.edge_index[:, perm]
+    for kind in ('edge_index', 'csr'):
+        out = model.embed(*inputs_of(shuffled, kind))
+        assert torch.allclose(out[0], expected[0], atol=1e-9)
+        assert torch.allclose(out[1], expected[1], atol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_relabelled_nodes_get_relabelled_embeddings(seed: int) -> None:
+    data = irregular_graph(2, seed=seed % 100)
+    model = build(data).eval()
+    user, item = model.embed(*inputs_of(data, 'csr'))
+    generator = torch.Generator().manual_seed(seed)
+    perm = {
+        name: torch.randperm(data[name].num_nodes, generator=generator)
+        for name in data.node_types
+    }
+    other = HeteroData()
+    for name in data.node_types:  # Node v of the graph is node perm[v] of the other.
+        other[name].num_nodes = data[name].num_nodes
+        if 'x' in data[name]:
+            other[name].x = torch.empty_like(data[name].x)
+            other[name].x[perm[name]] = data[name].x
+    for edge_type in data.edge_types:
+        src, dst = data[edge_type].edge_index
+        other[edge_type].edge_index = torch.stack(
+            [perm[edge_type[0]][src], perm[edge_type[2]][dst]]
+        )
+    relabelled = copy.deepcopy(model)
+    with torch.no_grad():
+        relabelled.user_embedding.weight[perm['user']] = model.user_embedding.weight
+        relabelled.item_embedding.weight[perm['item']] = model.item_embedding.weight
+    out_user, out_item = relabelled.embed(*inputs_of(other, 'csr'))
+    assert torch.allclose(out_user[perm['user']], user, atol=1e-9)
+    assert torch.allclose(out_item[perm['item']], item, atol=1e-9)
+
+
+def test_bfloat16_features_stay_close() -> None:
+    data = irregular_graph(dtype=torch.float32)
+    model = LGMRec.from_data(data, embedding_dim=8).eval()
+    expected, _ = model.embed(*inputs_of(data, 'csr', torch.float32))
+    for name in modalities(data):
+        data[name].x = data[name].x.bfloat16()
+    out, _ = model.embed(*inputs_of(data, 'csr', torch.float32))
+    assert out.dtype == torch.float32
+    assert torch.allclose(out, expected, atol=0.05)
+    assert not torch.equal(out, expected)
+
+
+def test_reset_parameters() -> None:
+    data = irregular_graph()
+    model = build(data)
+    before = [p.detach().clone() for p in model.parameters()]
+    torch.manual_seed(1)
+    model.reset_parameters()
+    after = [p.detach().clone() for p in model.parameters()]
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    torch.manual_seed(1)
+    model.reset_parameters()
+    for a, b in zip(after, model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    bound = (6 / (11 + 8)) ** 0.5  # Xavier uniform of an 11 x 8 matrix.
+    assert bound * 0.9 < model.user_embedding.weight.abs().max() <= bound
+
+
+def test_repr() -> None:
+    model = LGMRec(7, 5, {'image': 4, 'text': 3}, embedding_dim=8)
+    expected = "LGMRec(7, 5, {'image': 4, 'text': 3}, embedding_dim=8)"
+    assert repr(model) == expected
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        ({'num_users': 0}, r"'num_users' needs to be positive \(got 0\)"),
+        ({'num_items': -1}, r"'num_items' needs to be positive \(got -1\)"),
+        ({'parts': ()}, r"'parts' needs to be some of"),
+        ({'parts': ('local',)}, r"'parts' needs to be some of .* \(got \('local',\)\)"),
+        ({'user_logits': 'max'}, r"'user_logits' needs to be 'sum' or 'mean'"),
+        ({'num_hypergraph_layers': 0}, r"'num_layers' needs to be positive"),
+        ({'num_modality_layers': -1}, r"'num_layers' needs to be at least 0"),
+        ({'temperature': 0.0}, r"'temperature' needs to be positive"),
+        ({'dropout': 1.0}, r"'dropout' needs to be in \[0, 1\)"),
+        ({'noise': 'normal'}, r"'noise' needs to be one of"),
+    ],
+)
+def test_invalid_arguments(kwargs: dict, message: str) -> None:
+    arguments = {'num_users': 3, 'num_items': 2, 'feature_dims': {'image': 4}, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        LGMRec(**arguments)
+
+
+def test_missing_inputs() -> None:
+    data = irregular_graph()
+    model = build(data)
+    x_dict, adj_dict = inputs_of(data, 'csr')
+    one_way = {k: v for k, v in adj_dict.items() if k[1] != 'rev_interacts'}
+    with pytest.raises(ValueError, match=r"rev_interacts.*ToUndirected"):
+        model(x_dict, one_way)
+    with pytest.raises(ValueError, match=r"needs to hold the modality 'text'"):
+        model({'image': x_dict['image']}, adj_dict)

@@ -1,0 +1,104 @@
+r"""LGMRec in dense float64, written from the equations of the paper: every matrix
+stored, no shortcut taken. Noise and dropout masks are inputs.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Parameters:
+    user: Tensor
+    item: Tensor
+    weight: dict[str, Tensor]
+    hyperedge: dict[str, Tensor]
+
+    def all(self) -> list[Tensor]:
+        return [self.user, self.item, *self.weight.values(), *self.hyperedge.values()]
+
+
+@dataclass
+class DenseLGMRec:
+    interactions: Tensor  # R, [U, I], binary
+    features: dict[str, Tensor]  # X_m, [N_m, d_m]
+    owner: dict[str, Tensor]  # P_m, [I, N_m], which nodes describe an item
+    parameters: Parameters
+    layers: tuple[int, int, int] = (2, 2, 1)
+    temperature: float = 0.2
+    alpha: float = 0.3
+    noise: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    mask: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    parts: tuple[str, ...] = ('collaborative', 'modality', 'hypergraph')
+    shared_ids: bool = False
+
+    def a_hat(self) -> Tensor:
+        r = self.interactions
+        num_users, num_items = r.shape
+        zero_u, zero_i = r.new_zeros(num_users, num_users), r.new_zeros(num_items, num_items)
+        a = torch.cat([torch.cat([zero_u, r], 1), torch.cat([r.t(), zero_i], 1)])
+        scale = a.sum(1).pow(-0.5)
+        scale[scale.isinf()] = 0
+        return torch.diag(scale) @ a @ torch.diag(scale)
+
+    def embeddings(self) -> tuple[Tensor, dict[str, Tensor]]:
+        r, a_hat, p = self.interactions, self.a_hat(), self.parameters
+        num_users, num_items = r.shape
+        layer = torch.cat([p.user, p.item])
+        cge = [layer]
+        for _ in range(self.layers[0]):
+            cge.append(a_hat @ cge[-1])
+        e_cge = torch.stack(cge).mean(0)
+
+        out = e_cge if 'collaborative' in self.parts or not self.features else 0
+        ghe = {}
+        for m, x in self.features.items():
+            count = self.owner[m].sum(1, keepdim=True)
+            x_item = self.owner[m] @ x / count.clamp(min=1)
+            has = (count > 0).to(x.dtype)
+
+            f_item = x_item @ p.weight[m]
+            f_user = r @ f_item / (r @ has).clamp(min=1)
+            if self.shared_ids:
+                f_user = p.user
+            mge = torch.cat([f_user, f_item])
+            for _ in range(self.layers[1]):
+                mge = a_hat @ mge
+            if 'modality' in self.parts:
+                out = out + normalize(mge)
+
+            h_item = x_item @ p.hyperedge[m]
+            h_user = r @ h_item
+            g_user, g_item = self.noise.get(m, (0, 0))
+            mask_user, mask_item = self.mask.get(m, (1, 1))
+            h_user = ((h_user + g_user) / self.temperature).softmax(1) * mask_user
+            h_item = ((h_item + g_item) / self.temperature).softmax(1) * mask_item * has
+            g = e_cge[num_users:]
+            for _ in range(self.layers[2]):
+                user, g = h_user @ (h_item.t() @ g), h_item @ (h_item.t() @ g)
+            ghe[m] = torch.cat([user, g])
+        if ghe and 'hypergraph' in self.parts:
+            out = out + self.alpha * normalize(sum(ghe.values()))
+        return out, ghe
+
+    def loss(self, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, ...]:
+        num_users = self.interactions.size(0)
+        e, ghe = self.embeddings()
+        u, p, n = e[user], e[num_users + pos], e[num_users + neg]
+        bpr = -((u * p).sum(1) - (u * n).sum(1)).sigmoid().log().mean()
+        reg = (u.norm() + p.norm() + n.norm()) / user.numel()
+        contrast = e.new_zeros(())
+        names = list(ghe) if 'hypergraph' in self.parts else []
+        for i, first in enumerate(names):
+            for second in names[i + 1 :]:
+                a, k = normalize(ghe[first]), normalize(ghe[second])
+                for part, batch in ((slice(0, num_users), user), (slice(num_users, None), pos)):
+                    s = a[part][batch] @ k[part].t() / self.temperature
+                    positive = s[torch.arange(batch.numel()), batch]
+                    contrast = contrast - (positive - s.exp().sum(1).log()).sum()
+        return bpr + 1e-4 * contrast + 1e-6 * reg, bpr, contrast, reg
+
+
+def normalize(x: Tensor) -> Tensor:
+    return x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)

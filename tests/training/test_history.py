@@ -1,0 +1,22 @@
+import json
+
+from lgmrec_pyg.training import History
+
+
+def test_history():
+    history = History(
+        losses=[{'total': 3.0}, {'total': 2.0}, {'total': 1.0}],
+        metrics=[{'Recall@20': 0.1}, {'Recall@20': 0.2}],
+        eval_epochs=[2, 3],
+        best_epoch=3,
+    )
+    assert history.epochs_run == 3
+    assert history.best_metrics == {'Recall@20': 0.2}
+    record = json.loads(json.dumps(history.to_dict()))
+    assert record['epochs_run'] == 3
+    assert record['losses'][1] == {'total': 2.0}
+
+
+def test_empty_history():
+    assert History().best_metrics == {}
+    assert History().epochs_run == 0
