@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS, fused_infonce, has_extension
+
 # Sum of logsumexp over anchors, with the gradients of anchors and keys.
 Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
@@ -38,19 +40,22 @@ def infonce(
             :math:`(B)`.
         temperature (float, optional): The temperature :math:`\tau`.
             (default: :obj:`0.2`)
-        backend (str, optional): :obj:`"plain"` stores all similarities,
-            :obj:`"chunked"` goes through the batch in chunks,
-            :obj:`"compiled"` fuses product, exponential and sums with
-            :func:`torch.compile` (CPU, needs a C++ compiler),
-            :obj:`"triton"` does so on GPU. :obj:`"auto"` chooses.
-            (default: :obj:`"auto"`)
+        backend (str, optional): :obj:`"plain"` stores all similarities;
+            :obj:`"chunked"` goes through the batch in chunks; :obj:`"fused"`
+            is one loop in C++ (CPU, single precision, up to 16 columns);
+            :obj:`"triton"` is one kernel on GPU. :obj:`"auto"` follows
+            :func:`choose_backend`. (default: :obj:`"auto"`)
+
+    Raises:
+        ValueError: If the backend is unknown.
+        ImportError: If the C++ extension is asked for but was not built.
     """
     positive = (anchors * F.embedding(index, keys)).sum() / temperature
     if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
         total = (anchors @ keys.t() / temperature).logsumexp(dim=1).sum()
     else:
         if backend == 'auto':
-            backend = choose_backend(anchors, keys)
+            backend = choose_backend(anchors)
         if backend not in BACKENDS:
             options = ['auto', 'plain', *BACKENDS]
             raise ValueError(f"'backend' needs to be one of {options} (got '{backend}')")
@@ -65,8 +70,15 @@ def unit_rows(x: Tensor) -> Tensor:
     return F.normalize(x)
 
 
-def choose_backend(anchors: Tensor, keys: Tensor) -> str:
-    r"""The backend that the ``contrast`` benchmark measured to be the fastest."""
+def choose_backend(anchors: Tensor) -> str:
+    r"""The fastest backend for the device and width at hand, as measured by the
+    ``contrast`` benchmark.
+    """
+    if anchors.dtype == torch.float32 and anchors.is_cuda:
+        return 'triton'
+    narrow = anchors.size(1) <= MAX_FUSED_COLUMNS
+    if anchors.dtype == torch.float32 and anchors.is_cpu and narrow and has_extension():
+        return 'fused'
     return 'chunked'
 
 
@@ -101,5 +113,25 @@ def _chunked(
     return torch.cat(log_sums).sum(), grad_anchors, grad_keys
 
 
+def _fused(
+    anchors: Tensor, keys: Tensor, bound: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    sums, grad_anchors, grad_keys = fused_infonce(anchors, keys, bound)
+    return (sums.log() + bound).sum(), grad_anchors, grad_keys
+
+
+def _triton(
+    anchors: Tensor, keys: Tensor, bound: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    from lgmrec_pyg.ops.triton_infonce import triton_infonce
+
+    sums, grad_anchors, grad_keys = triton_infonce(anchors, keys, bound)
+    return (sums.log() + bound).sum(), grad_anchors, grad_keys
+
+
 CHUNK_ELEMENTS = 1 << 20  # 4 MB of similarities: within a core's share of cache.
-BACKENDS: dict[str, Kernel] = {'chunked': _chunked}
+BACKENDS: dict[str, Kernel] = {
+    'chunked': _chunked,
+    'fused': _fused,
+    'triton': _triton,
+}

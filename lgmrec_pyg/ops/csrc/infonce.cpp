@@ -1,0 +1,108 @@
+// The sum over anchors a of log sum_n exp(<a, k_n>), and its gradients, in one
+// pass over the B x N similarities, of which a few rows at a time stay in cache.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+constexpr int64_t GROUP = 4;  // Anchors a pass: loads of keys are shared by all.
+
+// 2^x for -126 < x < 127, to 2 ulp; branch-free, so that compilers vectorize it.
+inline float exp2_bounded(float x) {
+  const float whole = std::rint(x), f = x - whole;
+  float p = 1.535336188e-4f;
+  p = p * f + 1.339887440e-3f;
+  p = p * f + 9.618437357e-3f;
+  p = p * f + 5.550332471e-2f;
+  p = p * f + 2.402264791e-1f;
+  p = p * f + 6.931472028e-1f;
+  p = p * f + 1.0f;
+  int32_t bits;
+  std::memcpy(&bits, &p, 4);
+  bits += static_cast<int32_t>(whole) << 23;
+  std::memcpy(&p, &bits, 4);
+  return p;
+}
+
+// Anchors [begin, end) against all keys. `keys` and `grad_keys` are K x N.
+template <int K>
+void run(const float *anchors, const float *keys, int64_t begin, int64_t end,
+         int64_t n, float bound, float *sums, float *grad_anchors,
+         float *grad_keys) {
+  const float log2e = 1.44269504f, shift = bound * log2e;
+  std::vector<float> exps(GROUP * n);
+  for (int64_t i = begin; i < end; i += GROUP) {
+    const int64_t size = end - i < GROUP ? end - i : GROUP;
+    float weight[GROUP][K] = {};
+    for (int64_t g = 0; g < size; g++) {
+      float a[K], grad[K] = {}, sum = 0;
+      float *exp = exps.data() + g * n;
+      for (int k = 0; k < K; k++) a[k] = anchors[(i + g) * K + k] * log2e;
+      for (int64_t j = 0; j < n; j++) {
+        float x = -shift;
+        for (int k = 0; k < K; k++) x += a[k] * keys[k * n + j];
+        const float e = exp2_bounded(x);
+        exp[j] = e;
+        sum += e;
+        for (int k = 0; k < K; k++) grad[k] += e * keys[k * n + j];
+      }
+      sums[i + g] = sum;
+      for (int k = 0; k < K; k++) {
+        grad_anchors[(i + g) * K + k] = grad[k] / sum;
+        weight[g][k] = anchors[(i + g) * K + k] / sum;
+      }
+    }
+    for (int64_t g = size; g < GROUP; g++)
+      std::memset(exps.data() + g * n, 0, n * sizeof(float));
+    for (int k = 0; k < K; k++) {
+      float *out = grad_keys + k * n;
+      for (int64_t j = 0; j < n; j++) {
+        float x = out[j];
+        for (int64_t g = 0; g < GROUP; g++) x += weight[g][k] * exps[g * n + j];
+        out[j] = x;
+      }
+    }
+  }
+}
+
+using Run = decltype(&run<1>);
+
+template <int... K>
+Run select(int k, std::integer_sequence<int, K...>) {
+  static const Run table[] = {run<K + 1>...};
+  return table[k - 1];
+}
+
+}  // namespace
+
+
+// anchors: B x K, keys: K x N, grad_keys: K x N zeros; 1 <= K <= 16.
+extern "C" void infonce(const float *anchors, const float *keys, int64_t b,
+                        int64_t n, int k, float bound, int num_threads,
+                        float *sums, float *grad_anchors, float *grad_keys) {
+  const Run run = select(k, std::make_integer_sequence<int, 16>());
+  const int64_t groups = (b + GROUP - 1) / GROUP;
+  if (num_threads > groups) num_threads = static_cast<int>(groups);
+  std::vector<std::vector<float>> partial(num_threads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < num_threads; t++) {
+    const int64_t begin = groups * t / num_threads * GROUP;
+    int64_t end = groups * (t + 1) / num_threads * GROUP;
+    if (end > b) end = b;
+    if (t > 0) partial[t].resize(n * k);
+    float *grad = t == 0 ? grad_keys : partial[t].data();
+    auto work = [=] {
+      run(anchors, keys, begin, end, n, bound, sums, grad_anchors, grad);
+    };
+    if (t + 1 < num_threads) threads.emplace_back(work);
+    else work();
+  }
+  for (auto &thread : threads) thread.join();
+  for (int t = 1; t < num_threads; t++)
+    for (int64_t j = 0; j < n * k; j++) grad_keys[j] += partial[t][j];
+}

@@ -1,0 +1,110 @@
+import pytest
+import torch
+from torch import Tensor
+
+from lgmrec_pyg.ops.extension import fused_infonce, has_extension
+from lgmrec_pyg.ops.infonce import choose_backend, infonce, unit_rows
+
+BACKENDS = [
+    'chunked',
+    pytest.param(
+        'fused',
+        marks=pytest.mark.skipif(not has_extension(), reason='needs the C++ extension'),
+    ),
+]
+
+
+def reference(anchors: Tensor, keys: Tensor, index: Tensor, tau: float) -> Tensor:
+    similarity = anchors @ keys.t() / tau
+    positive = similarity[torch.arange(index.numel()), index]
+    return (similarity.exp().sum(1).log() - positive).sum()
+
+
+def draw(b: int, n: int, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    keys = unit_rows(torch.randn(n, k, dtype=torch.float64))
+    keys[:: max(n // 3, 1)] = 0  # Nodes without memberships.
+    index = torch.randint(n, (b,))
+    return unit_rows(torch.randn(b, k, dtype=torch.float64)), keys, index
+
+
+def test_hand_computed() -> None:
+    anchors = torch.tensor([[1.0, 0.0]])
+    keys = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    expected = (1 + torch.tensor(-2.0).exp()).log()  # Logits 2 and 0.
+    loss = infonce(anchors, keys, torch.tensor([0]), temperature=0.5)
+    assert torch.allclose(loss, expected)
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('k', [1, 2, 3, 4, 7, 16])
+@pytest.mark.parametrize(('b', 'n'), [(1, 1), (1, 50), (3, 2), (5, 33), (67, 301)])
+def test_backends_in_single_precision(backend: str, k: int, b: int, n: int) -> None:
+    anchors, keys, index = draw(b, n, k)
+    expected = [x.requires_grad_() for x in (anchors, keys)]
+    loss = reference(*expected, index, 0.2)
+    grads = torch.autograd.grad(loss, expected)
+
+    inputs = [x.detach().float().requires_grad_() for x in expected]
+    out = infonce(*inputs, index, 0.2, backend)
+    assert torch.allclose(out.double(), loss, rtol=1e-5, atol=1e-5)
+    for grad, expected_grad in zip(torch.autograd.grad(out, inputs), grads, strict=True):
+        assert torch.allclose(grad.double(), expected_grad, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize('backend', ['plain', 'chunked'])
+@pytest.mark.parametrize('k', [1, 4, 64])
+@pytest.mark.parametrize('tau', [0.01, 0.2, 1.0])
+def test_backends_in_double_precision(backend: str, k: int, tau: float) -> None:
+    anchors, keys, index = draw(9, 40, k)
+    inputs = [x.requires_grad_() for x in (anchors, keys)]
+    loss = reference(*inputs, index, tau)
+    out = infonce(*inputs, index, tau, backend)
+    assert torch.allclose(out, loss, rtol=1e-10)
+    # Gradients of a scaled loss, as in a weighted sum of losses:
+    for a, b in zip(
+        torch.autograd.grad(3 * out, inputs),
+        torch.autograd.grad(3 * loss, inputs),
+        strict=True,
+    ):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+def test_gradcheck() -> None:
+    anchors, keys, index = draw(4, 6, 3)
+    inputs = [x.requires_grad_() for x in (anchors, keys)]
+    assert torch.autograd.gradcheck(
+        lambda a, k: infonce(a, k, index, 0.5, 'chunked'), inputs
+    )
+
+
+def test_small_temperature_does_not_underflow() -> None:
+    anchors = torch.tensor([[1.0, 0.0]])
+    keys = torch.tensor([[-1.0, 0.0], [-0.8, 0.6]])  # Both far from the anchor.
+    loss = infonce(anchors, keys, torch.tensor([1]), temperature=0.01)
+    expected = (1 + torch.tensor(-20.0).exp()).log()
+    assert torch.allclose(loss, expected, atol=1e-5)
+
+
+@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
+@pytest.mark.parametrize('num_threads', [1, 2, 5])
+def test_fused_threads(num_threads: int) -> None:
+    anchors, keys, _ = (x.float() for x in draw(10, 70, 4))
+    expected = fused_infonce(anchors, keys, 1.0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    out = fused_infonce(anchors, keys, 1.0)
+    torch.set_num_threads(before)
+    for a, b in zip(out, expected, strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_choice_and_errors() -> None:
+    anchors, keys, index = draw(4, 6, 3)
+    assert choose_backend(anchors) == 'chunked'
+    assert choose_backend(torch.randn(4, 64)) == 'chunked'
+    assert choose_backend(anchors.float()) == ('fused' if has_extension() else 'chunked')
+    with pytest.raises(ValueError, match=r"'backend' needs to be one of .* 'magic'"):
+        infonce(anchors, keys, index, backend='magic')
+    if has_extension():
+        with pytest.raises(ValueError, match='needs float32 and at most 16 columns'):
+            infonce(anchors, keys, index, backend='fused')

@@ -1,0 +1,141 @@
+import pytest
+import torch
+from graphs import ADJ_KINDS, inputs_of, irregular_graph
+from torch_geometric.typing import WITH_TORCH_SPARSE
+
+from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS
+from lgmrec_pyg.ops import CSR, choose_kernel, has_weight, normalize_adj, spmm, to_csr
+from lgmrec_pyg.ops.csr import transposed
+from lgmrec_pyg.ops.spmm import KERNELS
+
+CPU_KERNELS = [
+    pytest.param(
+        kernel,
+        marks=pytest.mark.skipif(
+            kernel == 'torch_sparse' and not WITH_TORCH_SPARSE,
+            reason='needs torch-sparse',
+        ),
+    )
+    for kernel in KERNELS
+    if kernel != 'triton'
+]
+
+# Rows 0 and 3 are empty, column 1 is unused, entry (1, 2) has two neighbors.
+DENSE = torch.tensor(
+    [[0.0, 0, 0, 0], [1, 0, 2, 0], [0, 0, 3, 0], [0, 0, 0, 0], [4, 0, 0, 5]]
+)
+
+
+def csr_tensor(dense: torch.Tensor) -> torch.Tensor:
+    return dense.to_sparse_csr()
+
+
+def test_hand_computed() -> None:
+    x = torch.tensor([[1.0, 10], [2, 20], [3, 30], [4, 40]])
+    expected = torch.tensor([[0.0, 0], [7, 70], [9, 90], [0, 0], [24, 240]])
+    assert torch.equal(spmm(csr_tensor(DENSE), x), expected)
+
+
+@pytest.mark.parametrize('kernel', CPU_KERNELS)
+@pytest.mark.parametrize('width', [1, 2, 7, 64, 65])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_kernels_forward_and_gradient(
+    kernel: str, width: int, dtype: torch.dtype
+) -> None:
+    dense = DENSE.to(dtype)
+    x = torch.randn(4, width, dtype=dtype, requires_grad=True)
+    grad = torch.randn(5, width, dtype=dtype)
+    adj, reverse = csr_tensor(dense), csr_tensor(dense.t())
+    expected_grad = dense.t() @ grad
+    for pair in (reverse, None):
+        out = spmm(adj, x, reverse=pair, kernel=kernel)
+        assert torch.allclose(out, dense @ x)
+        (x_grad,) = torch.autograd.grad(out, x, grad)
+        assert torch.allclose(x_grad, expected_grad)
+
+
+@pytest.mark.parametrize('kernel', CPU_KERNELS)
+def test_kernels_without_values_and_without_edges(kernel: str) -> None:
+    index = torch.tensor([[0, 2, 2], [1, 1, 0]])  # (source, destination)
+    x = torch.tensor([[1.0], [2], [4]])
+    out = spmm(index, x, size=(2, 3), kernel=kernel)
+    assert out.tolist() == [[4.0], [5.0]]
+    out = spmm(index[:, :0], x, size=(2, 3), kernel=kernel)
+    assert out.tolist() == [[0.0], [0.0]]
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision(dtype: torch.dtype) -> None:
+    x = torch.randn(4, 64).to(dtype)
+    out = spmm(csr_tensor(DENSE), x)
+    assert out.dtype == dtype
+    assert torch.allclose(out.float(), DENSE @ x.float(), atol=0.05, rtol=0.01)
+
+
+@pytest.mark.parametrize('kind', ADJ_KINDS)
+def test_adjacency_kinds(kind: str) -> None:
+    inputs = inputs_of(irregular_graph(), kind)
+    weights = inputs[2] if len(inputs) == 3 else {}
+    size = (9, 11)
+    adj, weight = normalize_adj(
+        inputs[1][INTERACTS], weights.get(INTERACTS), 'sym', size, torch.float64
+    )
+    expected, _ = normalize_adj(
+        inputs_of(irregular_graph(), 'csr')[1][INTERACTS], dtype=torch.float64
+    )
+    expected = expected.to_dense()
+    x = torch.randn(11, 5, dtype=torch.float64, requires_grad=True)
+    out = spmm(adj, x, weight, size=size)
+    assert torch.allclose(out, expected @ x)
+    out.sum().backward()
+    assert torch.allclose(x.grad, expected.t().sum(1, keepdim=True).expand(-1, 5))
+
+    csr = to_csr(adj, weight, size)
+    back = transposed(adj, csr, weight)
+    assert torch.allclose(dense(csr), expected)
+    assert torch.allclose(dense(back), expected.t())
+    assert has_weight(adj, weight)
+
+
+def dense(csr: CSR) -> torch.Tensor:
+    out = torch.zeros(csr.size, dtype=torch.float64)
+    out[csr.row, csr.col] = 1.0 if csr.value is None else csr.value
+    return out
+
+
+def test_reverse_direction_is_the_transpose() -> None:
+    _, adj_dict = inputs_of(irregular_graph(), 'csr')
+    forward, backward = adj_dict[INTERACTS], adj_dict[REV_INTERACTS]
+    assert torch.allclose(forward.to_dense().t(), backward.to_dense())
+
+
+def test_weights_that_require_gradients() -> None:
+    index = torch.tensor([[0, 2, 2, 1], [1, 1, 0, 1]])
+    weight = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, w: spmm(index, x, w, size=(2, 3)), (x, weight))
+
+
+def test_gradcheck() -> None:
+    adj = csr_tensor(DENSE.double())
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: spmm(adj, x), x)
+
+
+def test_choice() -> None:
+    assert choose_kernel(torch.randn(3, 64)) == 'embedding_bag'
+    assert choose_kernel(torch.randn(3, 64).bfloat16()) == 'embedding_bag'
+    assert choose_kernel(torch.randn(3, 64).double()) == 'sparse_reduce'
+
+
+def test_errors() -> None:
+    x = torch.randn(4, 2)
+    adj = csr_tensor(DENSE)
+    with pytest.raises(ValueError, match=r"'kernel' needs to be one of .* 'magic'"):
+        spmm(adj, x, kernel='magic')
+    with pytest.raises(ValueError, match=r"'x' needs to be of shape \(4, \*\)"):
+        spmm(adj, x[:3])
+    with pytest.raises(ValueError, match="'size' is required"):
+        spmm(torch.tensor([[0], [1]]), x)
+    with pytest.raises(ValueError, match="'weight' needs to be None"):
+        spmm(adj, x, torch.ones(5))
