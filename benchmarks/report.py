@@ -103,6 +103,7 @@ class Report:
         fastest = min(
             (t.median for t in timings.values() if t.samples), default=float('nan')
         )
+        print(', '.join(f'{key} {value}' for key, value in case.items()))
         for name, timing in timings.items():
             row: dict[str, object] = {**case, 'candidate': name, **timing.as_row()}
             row['times_fastest'] = timing.median / fastest
@@ -112,6 +113,7 @@ class Report:
             else:
                 row['peak_mib'] = float('nan')
             row.update(derive(name, timing) if derive is not None else {})
+            print(_line(name, timing, row), flush=True)
             self.add(row)
             if timing.samples and self.args.profile is not None:
                 label = '_'.join(f'{k}={v}' for k, v in case.items())
@@ -129,7 +131,6 @@ class Report:
         if self.columns is None:
             self.columns = list(full)
         self.rows.append(full)
-        print(' '.join(_brief(key, value) for key, value in row.items()), flush=True)
         exists = os.path.exists(self.path)
         with open(self.path, 'a', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, self.columns)
@@ -150,6 +151,11 @@ def _cell(value: object) -> object:
     return value
 
 
-def _brief(key: str, value: object) -> str:
-    value = _cell(value)
-    return '' if value == '' else f'{key}={value}'
+def _line(name: str, timing: Timing, row: Mapping[str, object]) -> str:
+    if timing.error:
+        return f'  {name:20s} {timing.error}'
+    spread = f'[{timing.quantile(0.2):.3f}, {timing.quantile(0.8):.3f}]'
+    out = f'  {name:20s} {timing.median:10.3f} ms  {spread:22s}'
+    out += f' x{row["times_fastest"]:<6.2f}'
+    peak = float(str(row['peak_mib']))
+    return out if peak != peak else f'{out} {peak:8.1f} MiB'

@@ -170,9 +170,7 @@ def _check_interactions(data: HeteroData) -> None:
         seen[name] = keys
 
 
-def _check_pairs(
-    data: HeteroData, edge_type: EdgeType, name: str, pairs: Any
-) -> None:
+def _check_pairs(data: HeteroData, edge_type: EdgeType, name: str, pairs: Any) -> None:
     if (
         not isinstance(pairs, Tensor)
         or pairs.dtype != torch.int64

@@ -53,9 +53,7 @@ def irregular_graph(
     return data
 
 
-def inputs_of(
-    data: HeteroData, kind: str, dtype: torch.dtype = torch.float64
-) -> tuple:
+def inputs_of(data: HeteroData, kind: str, dtype: torch.dtype = torch.float64) -> tuple:
     r"""The arguments of ``LGMRec.forward`` with one kind of adjacency."""
     data = T.ToUndirected()(data)
     if kind == 'sparse_tensor':
@@ -68,7 +66,10 @@ def inputs_of(
     torch.set_default_dtype(default)
     if kind == 'edge_index_normalized':
         return model_inputs(data)
-    layouts = {'sparse_tensor_normalized': 'torch_sparse', 'edge_index_fused': 'edge_index'}
+    layouts = {
+        'sparse_tensor_normalized': 'torch_sparse',
+        'edge_index_fused': 'edge_index',
+    }
     return model_inputs(ToAdjacency(layouts.get(kind, kind))(data))
 
 

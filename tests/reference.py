@@ -36,7 +36,10 @@ class DenseLGMRec:
     def a_hat(self) -> Tensor:
         r = self.interactions
         num_users, num_items = r.shape
-        zero_u, zero_i = r.new_zeros(num_users, num_users), r.new_zeros(num_items, num_items)
+        zero_u, zero_i = (
+            r.new_zeros(num_users, num_users),
+            r.new_zeros(num_items, num_items),
+        )
         a = torch.cat([torch.cat([zero_u, r], 1), torch.cat([r.t(), zero_i], 1)])
         scale = a.sum(1).pow(-0.5)
         scale[scale.isinf()] = 0
@@ -44,7 +47,7 @@ class DenseLGMRec:
 
     def embeddings(self) -> tuple[Tensor, dict[str, Tensor]]:
         r, a_hat, p = self.interactions, self.a_hat(), self.parameters
-        num_users, num_items = r.shape
+        num_users = r.size(0)
         layer = torch.cat([p.user, p.item])
         cge = [layer]
         for _ in range(self.layers[0]):
@@ -93,7 +96,10 @@ class DenseLGMRec:
         for i, first in enumerate(names):
             for second in names[i + 1 :]:
                 a, k = normalize(ghe[first]), normalize(ghe[second])
-                for part, batch in ((slice(0, num_users), user), (slice(num_users, None), pos)):
+                for part, batch in (
+                    (slice(0, num_users), user),
+                    (slice(num_users, None), pos),
+                ):
                     s = a[part][batch] @ k[part].t() / self.temperature
                     positive = s[torch.arange(batch.numel()), batch]
                     contrast = contrast - (positive - s.exp().sum(1).log()).sum()

@@ -1,6 +1,6 @@
 r"""Evaluation by full ranking."""
 
-from .evaluator import Evaluator
-from .topk import topk
+from lgmrec_pyg.evaluation.evaluator import Evaluator
+from lgmrec_pyg.evaluation.topk import topk
 
 __all__ = classes = ['Evaluator', 'topk']

@@ -12,7 +12,7 @@ from torch_geometric.metrics import (
 )
 from torch_geometric.utils import cumsum
 
-from .topk import topk
+from lgmrec_pyg.evaluation.topk import topk
 
 METRICS = {
     'Recall': LinkPredRecall,

@@ -81,7 +81,9 @@ class LocalPropagation(Module):
         if num_layers < 0:
             raise ValueError(f"'num_layers' needs to be at least 0 (got {num_layers})")
         if readout not in ('mean', 'last'):
-            raise ValueError(f"'readout' needs to be 'mean' or 'last' (got {readout!r})")
+            raise ValueError(
+                f"'readout' needs to be 'mean' or 'last' (got {readout!r})"
+            )
         self.num_layers = num_layers
         self.readout = readout
         self.conv = BipartiteConv(norm='sym')
@@ -113,6 +115,4 @@ class LocalPropagation(Module):
         return out_user, out_item
 
     def __repr__(self) -> str:
-        return (
-            f'{self.__class__.__name__}({self.num_layers}, readout={self.readout!r})'
-        )
+        return f'{self.__class__.__name__}({self.num_layers}, readout={self.readout!r})'

@@ -125,6 +125,9 @@ class ModalityEncoder(Module):
         if self.user_logits == 'mean':
             user_logits = user_logits / count
         return ModalityContent(
-            user_content / count, item[:, : split[0]], user_logits,
-            item[:, split[0] :], described,
+            user_content / count,
+            item[:, : split[0]],
+            user_logits,
+            item[:, split[0] :],
+            described,
         )

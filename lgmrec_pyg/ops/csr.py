@@ -38,9 +38,7 @@ class CSR(NamedTuple):
         return from_coo(self.col, self.row, self.value, self.size[::-1])
 
 
-def from_coo(
-    row: Tensor, col: Tensor, value: OptTensor, size: tuple[int, int]
-) -> CSR:
+def from_coo(row: Tensor, col: Tensor, value: OptTensor, size: tuple[int, int]) -> CSR:
     r"""Compresses unsorted coordinates, keeping the order within a row."""
     row, perm = index_sort(row, max_value=size[0], stable=True)
     value = None if value is None else value[perm]
@@ -114,8 +112,9 @@ def _from_edge_index(
     if colptr.numel() != num_dst + 1:  # The cache was filled without a size.
         colptr = index2ptr(adj.as_tensor()[1].sort()[0], num_dst)
     value = _permute(weight, perm)
-    return CSR(colptr.as_subclass(Tensor), row.as_subclass(Tensor), value,
-               (num_dst, num_src))
+    return CSR(
+        colptr.as_subclass(Tensor), row.as_subclass(Tensor), value, (num_dst, num_src)
+    )
 
 
 def _permute(weight: OptTensor, perm: OptTensor) -> OptTensor:

@@ -16,7 +16,13 @@ def _library() -> ctypes.CDLL | None:
     library = ctypes.CDLL(spec.origin)
     pointer, size = ctypes.c_void_p, ctypes.c_int64
     library.infonce.argtypes = [pointer, pointer, size, size, ctypes.c_int]
-    library.infonce.argtypes += [ctypes.c_float, ctypes.c_int, pointer, pointer, pointer]
+    library.infonce.argtypes += [
+        ctypes.c_float,
+        ctypes.c_int,
+        pointer,
+        pointer,
+        pointer,
+    ]
     library.infonce.restype = None
     return library
 

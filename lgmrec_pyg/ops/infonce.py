@@ -58,7 +58,9 @@ def infonce(
             backend = choose_backend(anchors)
         if backend not in BACKENDS:
             options = ['auto', 'plain', *BACKENDS]
-            raise ValueError(f"'backend' needs to be one of {options} (got '{backend}')")
+            raise ValueError(
+                f"'backend' needs to be one of {options} (got '{backend}')"
+            )
         total = _SumLogSumExp.apply(
             anchors / temperature, keys, 1 / temperature, BACKENDS[backend]
         )

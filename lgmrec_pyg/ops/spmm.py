@@ -70,7 +70,9 @@ def spmm(
     if kernel == 'auto':
         kernel = choose_kernel(x)
     if kernel not in KERNELS:
-        raise ValueError(f"'kernel' needs to be one of {list(KERNELS)} (got '{kernel}')")
+        raise ValueError(
+            f"'kernel' needs to be one of {list(KERNELS)} (got '{kernel}')"
+        )
 
     def backward_csr() -> CSR:
         # An edge index caches its own transpose, in the order of its weights.

@@ -1,5 +1,5 @@
 r"""Sampling of training examples."""
 
-from .triplet_sampler import TripletSampler
+from lgmrec_pyg.sampling.triplet_sampler import TripletSampler
 
 __all__ = classes = ['TripletSampler']

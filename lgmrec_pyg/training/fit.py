@@ -9,8 +9,8 @@ from torch.nn import Parameter
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
 
-from .early_stopping import EarlyStopping
-from .history import History
+from lgmrec_pyg.training.early_stopping import EarlyStopping
+from lgmrec_pyg.training.history import History
 
 Triplet = tuple[Tensor, Tensor, Tensor]
 Metrics = dict[str, float]
@@ -98,7 +98,8 @@ def fit(
     Raises:
         FloatingPointError: If a loss term becomes NaN or infinite. The best
             weights so far are restored before.
-        ValueError: If an argument is not positive, or if :obj:`validate` does not report :obj:`monitor`.
+        ValueError: If a number is not positive, or if :obj:`validate` does not
+            report :obj:`monitor`.
     """
     if epochs <= 0:
         raise ValueError(f"'epochs' needs to be a positive integer (got {epochs})")

@@ -1,7 +1,7 @@
 r"""Transforms of the multimodal interaction graph."""
 
-from .degree_norm import DegreeNorm
-from .standardize_features import StandardizeFeatures
-from .to_adjacency import ToAdjacency
+from lgmrec_pyg.transforms.degree_norm import DegreeNorm
+from lgmrec_pyg.transforms.standardize_features import StandardizeFeatures
+from lgmrec_pyg.transforms.to_adjacency import ToAdjacency
 
 __all__ = ['DegreeNorm', 'StandardizeFeatures', 'ToAdjacency']

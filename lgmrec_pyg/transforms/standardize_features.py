@@ -72,14 +72,16 @@ def _standardize_columns(x: Tensor) -> Tensor:
     if not described.any():
         return x
     rows = x if described.all() else x[described]
+    rows = rows.to(torch.promote_types(x.dtype, torch.float32))
     mean = rows.mean(dim=0, dtype=torch.float64)
-    rows = rows - mean.to(x.dtype)
-    std = rows.square().mean(dim=0, dtype=torch.float64).sqrt()
+    rows = rows - mean.to(rows.dtype)
+    std = torch.linalg.vector_norm(rows, dim=0, dtype=torch.float64)
+    std /= rows.size(0) ** 0.5
     # A column whose spread is below its rounding error is constant:
     constant = std <= torch.finfo(x.dtype).eps * mean.abs()
-    scale = torch.where(constant, 0.0, 1.0 / std).to(x.dtype)
+    scale = torch.where(constant, 0.0, 1.0 / std)
     out = torch.zeros_like(x)
-    out[described] = rows * scale
+    out[described] = (rows * scale.to(rows.dtype)).to(x.dtype)
     return out
 
 

@@ -33,7 +33,7 @@ class ToAdjacency(BaseTransform):
             if present.
             :obj:`"csr"` stores :obj:`adj_t` as a :class:`torch.Tensor` of
             layout :obj:`torch.sparse_csr`. Since it always holds values, the
-            weights of :class:`DegreeNorm` are added if the graph has none.
+            weights of :class:`DegreeNorm` are added to unweighted edges.
             :obj:`"edge_index"` stores :obj:`edge_index` as a
             :class:`torch_geometric.EdgeIndex` that is sorted by destination
             and whose caches are filled, next to :obj:`edge_weight`, if
@@ -60,8 +60,8 @@ class ToAdjacency(BaseTransform):
             layout = 'torch_sparse' if has_sparse else 'csr'
         labels = _pop_labels(data)
         _add_reverse_edges(data)
-        if layout == 'csr' and not data.collect('edge_weight', allow_empty=True):
-            data = DegreeNorm()(data)
+        if layout == 'csr':
+            _add_missing_weights(data)
         if layout == 'edge_index':
             _to_edge_index(data)
         else:
@@ -96,10 +96,21 @@ def _add_reverse_edges(data: HeteroData) -> None:
     data.update(T.ToUndirected(merge=False)(data.edge_type_subgraph(missing)))
 
 
+def _add_missing_weights(data: HeteroData) -> None:
+    missing = [
+        edge_type
+        for edge_type in data.edge_types
+        if 'edge_index' in data[edge_type] and 'edge_weight' not in data[edge_type]
+    ]
+    data.update(DegreeNorm()(data.edge_type_subgraph(missing)))
+
+
 def _to_edge_index(data: HeteroData) -> None:
     for store in data.edge_stores:
         if 'edge_index' not in store:
             continue
+        if isinstance(store.edge_index, EdgeIndex):
+            store.edge_index = store.edge_index.as_tensor()
         store.sort(sort_by_row=False)
         edge_index = EdgeIndex(
             store.edge_index.contiguous(),

@@ -62,6 +62,7 @@ def test_metrics_against_a_loop_over_users(seed):
     user_emb, item_emb = torch.randn(num_users, 6), torch.randn(num_items, 6)
 
     evaluator = Evaluator(label_index, known_index, num_users, num_items, ks=KS)
+    reverse = evaluator(-user_emb, item_emb)
     out = evaluator(user_emb, item_emb)
     expected = naive_metrics(
         user_emb, item_emb, grouped(label_index), grouped(known_index), KS
@@ -69,14 +70,14 @@ def test_metrics_against_a_loop_over_users(seed):
     assert out.keys() == expected.keys()
     assert out == pytest.approx(expected, abs=1e-6)
     assert min(out.values()) > 0
-    assert evaluator(user_emb, item_emb) == out
+    assert evaluator(-user_emb, item_emb) == reverse != out
 
 
 def test_order_chunks_and_duplicates_do_not_matter():
     label_index, known_index = random_split(30, 50, seed=3)
     user_emb, item_emb = torch.randn(30, 4), torch.randn(50, 4)
     out = Evaluator(label_index, known_index, 30, 50)(user_emb, item_emb)
-    label_index = torch.cat([label_index, label_index[:, :5]], dim=1)
+    label_index = torch.cat([label_index, label_index[:, -5:]], dim=1)
     other = Evaluator(
         label_index[:, torch.randperm(label_index.size(1))],
         known_index[:, torch.randperm(known_index.size(1))],

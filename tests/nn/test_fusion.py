@@ -14,7 +14,9 @@ NODE = NodeEmbedding(
 
 
 def test_hand_computed() -> None:
-    expected = torch.tensor([[1 + 0.6 + 0.5 * 0.6, 2 + 0.8 + 1 + 0.5 * 0.8], [1.0, 1.0]])
+    expected = torch.tensor(
+        [[1 + 0.6 + 0.5 * 0.6, 2 + 0.8 + 1 + 0.5 * 0.8], [1.0, 1.0]]
+    )
     assert torch.allclose(LocalGlobalFusion(alpha=0.5)(NODE), expected)
     without = LocalGlobalFusion(alpha=0.5, collaborative=False)(NODE)
     assert torch.allclose(without, expected - NODE.collaborative)

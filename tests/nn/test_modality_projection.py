@@ -47,5 +47,7 @@ def test_errors_and_repr() -> None:
     assert repr(projection) == 'ModalityProjection(4, 3, num_hyperedges=2)'
     with pytest.raises(ValueError, match=r'needs features with 4 columns \(got 5\)'):
         projection(torch.randn(2, 5))
-    with pytest.raises(ValueError, match=r"'out_channels' needs to be positive \(got 0\)"):
+    with pytest.raises(
+        ValueError, match=r"'out_channels' needs to be positive \(got 0\)"
+    ):
         ModalityProjection(4, 0)

@@ -47,7 +47,9 @@ def test_backends_in_single_precision(backend: str, k: int, b: int, n: int) -> N
     inputs = [x.detach().float().requires_grad_() for x in expected]
     out = infonce(*inputs, index, 0.2, backend)
     assert torch.allclose(out.double(), loss, rtol=1e-5, atol=1e-5)
-    for grad, expected_grad in zip(torch.autograd.grad(out, inputs), grads, strict=True):
+    for grad, expected_grad in zip(
+        torch.autograd.grad(out, inputs), grads, strict=True
+    ):
         assert torch.allclose(grad.double(), expected_grad, rtol=1e-4, atol=2e-5)
 
 
@@ -102,7 +104,9 @@ def test_choice_and_errors() -> None:
     anchors, keys, index = draw(4, 6, 3)
     assert choose_backend(anchors) == 'chunked'
     assert choose_backend(torch.randn(4, 64)) == 'chunked'
-    assert choose_backend(anchors.float()) == ('fused' if has_extension() else 'chunked')
+    assert choose_backend(anchors.float()) == (
+        'fused' if has_extension() else 'chunked'
+    )
     with pytest.raises(ValueError, match=r"'backend' needs to be one of .* 'magic'"):
         infonce(anchors, keys, index, backend='magic')
     if has_extension():

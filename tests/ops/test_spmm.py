@@ -113,7 +113,9 @@ def test_weights_that_require_gradients() -> None:
     index = torch.tensor([[0, 2, 2, 1], [1, 1, 0, 1]])
     weight = torch.randn(4, dtype=torch.float64, requires_grad=True)
     x = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, w: spmm(index, x, w, size=(2, 3)), (x, weight))
+    assert torch.autograd.gradcheck(
+        lambda x, w: spmm(index, x, w, size=(2, 3)), (x, weight)
+    )
 
 
 def test_gradcheck() -> None:

@@ -174,6 +174,7 @@ def test_a_loss_that_is_not_finite_is_named():
             progress=False,
         )
     assert torch.equal(model.user, script.seen[0])
+    assert not model.training
 
 
 def test_progress_bar(capfd):
@@ -192,5 +193,5 @@ def test_arguments_need_to_be_positive(argument):
 
 
 def test_unknown_monitor():
-    with pytest.raises(ValueError, match=r"one of .*'Recall@1'.* got 'AUC'"):
+    with pytest.raises(ValueError, match=r"'Recall@1'.*got 'AUC'"):
         run(monitor='AUC', epochs=1)

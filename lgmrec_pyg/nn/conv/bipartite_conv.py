@@ -54,9 +54,7 @@ class BipartiteConv(MessagePassing):
         self, norm: str | None = 'sym', kernel: str = 'auto', **kwargs: Any
     ) -> None:
         if norm not in ('sym', 'mean', None):
-            raise ValueError(
-                f"'norm' needs to be 'sym', 'mean' or None (got {norm!r})"
-            )
+            raise ValueError(f"'norm' needs to be 'sym', 'mean' or None (got {norm!r})")
         super().__init__(aggr='add', **kwargs)
         self.norm = norm
         self.kernel = kernel

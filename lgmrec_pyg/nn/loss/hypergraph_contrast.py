@@ -1,3 +1,5 @@
+from typing import TypeGuard
+
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
@@ -126,7 +128,7 @@ def _norm(x: HypergraphEmbedding) -> Tensor:
     return square.clamp_min(1e-24).sqrt()
 
 
-def _is_low_rank(x: Tensor | HypergraphEmbedding) -> bool:
+def _is_low_rank(x: Tensor | HypergraphEmbedding) -> TypeGuard[HypergraphEmbedding]:
     return not isinstance(x, Tensor) and x.latent.size(0) < x.latent.size(1)
 
 

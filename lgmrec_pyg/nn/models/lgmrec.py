@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import Embedding, Module, ModuleDict
 from torch_geometric.data import HeteroData
+from torch_geometric.nn.inits import reset
 from torch_geometric.typing import Adj, EdgeType
 
-from lgmrec_pyg.graph import ITEM, INTERACTS, REV_INTERACTS, USER, describes, modalities
+from lgmrec_pyg.graph import INTERACTS, ITEM, REV_INTERACTS, USER, describes, modalities
 from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
@@ -187,8 +188,7 @@ class LGMRec(Module):
         r"""Resets all learnable parameters of the module (Xavier uniform)."""
         torch.nn.init.xavier_uniform_(self.user_embedding.weight)
         torch.nn.init.xavier_uniform_(self.item_embedding.weight)
-        for encoder in self.encoder.values():
-            encoder.reset_parameters()
+        reset(self.encoder)
 
     def forward(
         self,
@@ -245,8 +245,12 @@ class LGMRec(Module):
                     )
                 )
         return LGMRecOutput(
-            NodeEmbedding(e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)),
-            NodeEmbedding(e_item, tuple(x[1] for x in local), tuple(x[1] for x in hyper)),
+            NodeEmbedding(
+                e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
+            ),
+            NodeEmbedding(
+                e_item, tuple(x[1] for x in local), tuple(x[1] for x in hyper)
+            ),
         )
 
     def loss(self, out: LGMRecOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
@@ -260,7 +264,10 @@ class LGMRec(Module):
                 shape :math:`(B)`.
         """
         items = self.fusion(out.item.select(torch.cat([pos, neg])))
-        users, (positives, negatives) = self.fusion(out.user.select(user)), items.chunk(2)
+        users, (positives, negatives) = (
+            self.fusion(out.user.select(user)),
+            items.chunk(2),
+        )
         bpr = self.bpr(users, positives, negatives)
         reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
         contrast = bpr.new_zeros(())

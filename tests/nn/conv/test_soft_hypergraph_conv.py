@@ -24,21 +24,29 @@ def test_dense_and_sparse_forms_are_equal(normalize: bool, sparsity: float) -> N
     conv = SoftHypergraphConv(normalize)
     x = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
     keep = [(torch.rand(n, 7) >= sparsity).double() for n in (12, 8)]
-    dense = [(torch.rand(n, 7).double() * k) for n, k in zip((12, 8), keep, strict=True)]
+    dense = [
+        (torch.rand(n, 7).double() * k) for n, k in zip((12, 8), keep, strict=True)
+    ]
     dense = [h.requires_grad_() for h in dense]
     sparse = [SparseMembership.from_dense(h) for h in dense]
     for membership, target in (dense, sparse), (dense[:1] * 2, sparse[:1] * 2):
         out, expected = conv(x, *target), conv(x, *membership)
         assert torch.allclose(out, expected)
-        grads = torch.autograd.grad(out.square().sum(), [x, dense[0]], retain_graph=True)
-        expected_grads = torch.autograd.grad(expected.square().sum(), [x, dense[0]], retain_graph=True)
+        grads = torch.autograd.grad(
+            out.square().sum(), [x, dense[0]], retain_graph=True
+        )
+        expected_grads = torch.autograd.grad(
+            expected.square().sum(), [x, dense[0]], retain_graph=True
+        )
         assert torch.allclose(grads[0], expected_grads[0])
         # The sparse form has no gradient where there is no membership.
         assert torch.allclose(grads[1], expected_grads[1] * keep[0])
 
 
 def test_top_memberships() -> None:
-    sparse = SparseMembership.from_dense(torch.tensor([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1]]), 2)
+    sparse = SparseMembership.from_dense(
+        torch.tensor([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1]]), 2
+    )
     assert sparse.hyperedge_index.tolist() == [[0, 0, 1, 1], [1, 2, 0, 1]]
     assert torch.equal(sparse.weight, torch.tensor([0.6, 0.3, 0.7, 0.2]))
     assert sparse.size == (2, 3)

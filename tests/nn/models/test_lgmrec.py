@@ -10,7 +10,7 @@ from reference import DenseLGMRec, Parameters
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import INTERACTS, describes, modalities
+from lgmrec_pyg.graph import describes, modalities
 from lgmrec_pyg.nn import LGMRec
 
 TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
@@ -272,7 +272,7 @@ def test_missing_inputs() -> None:
     model = build(data)
     x_dict, adj_dict = inputs_of(data, 'csr')
     one_way = {k: v for k, v in adj_dict.items() if k[1] != 'rev_interacts'}
-    with pytest.raises(ValueError, match=r"rev_interacts.*ToUndirected"):
+    with pytest.raises(ValueError, match=r'rev_interacts.*ToUndirected'):
         model(x_dict, one_way)
     with pytest.raises(ValueError, match=r"needs to hold the modality 'text'"):
         model({'image': x_dict['image']}, adj_dict)

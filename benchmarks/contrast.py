@@ -1,0 +1,120 @@
+r"""Hypergraph contrast: every backend over batch sizes and node counts.
+
+    python -m benchmarks.contrast --quick
+    python -m benchmarks.contrast --batch 2048 --nodes 20000 --hyperedges 4
+
+Forward and backward of a batch of anchors against all nodes, for embeddings in
+factored form (memberships times hyperedge features) and in general form (any
+embeddings). ``stored`` is the loss as usually written, with the scores of the
+batch against all nodes in memory.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.graphs import free_memory
+from benchmarks.harness import Call
+from benchmarks.report import Report, add_common_arguments
+from lgmrec_pyg.nn import HypergraphContrast, HypergraphEmbedding
+from lgmrec_pyg.ops.infonce import BACKENDS, choose_backend
+
+TEMPERATURE = 0.2
+# Score matrices alive at once where they are stored, gradients included.
+STORED_MATRICES = 5
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        'benchmarks.contrast',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    parser.add_argument('--batch', nargs='*', type=int)
+    parser.add_argument('--nodes', nargs='*', type=int)
+    parser.add_argument('--hyperedges', nargs='*', type=int)
+    parser.add_argument('--width', type=int, default=64)
+    parser.add_argument('--backends', nargs='*')
+    args = parser.parse_args(argv)
+    quick = args.quick
+    args.batch = args.batch or ([2048] if quick else [256, 2048, 8192])
+    args.nodes = args.nodes or ([7000] if quick else [7000, 20000, 60000, 200000])
+    args.hyperedges = args.hyperedges or ([4] if quick else [4, 16])
+    if args.backends is None:
+        known = [name for name in BACKENDS if name != 'triton' or args.device == 'cuda']
+        args.backends = ['plain', *known]
+    with Report('contrast', args) as report:
+        for batch in args.batch:
+            for nodes in args.nodes:
+                run_case(report, batch, nodes, args)
+
+
+def run_case(report: Report, batch: int, nodes: int, args: argparse.Namespace) -> None:
+    index = torch.randint(nodes, (batch,), device=report.device)
+    stored = STORED_MATRICES * 4 * batch * nodes < free_memory(report.device)
+    for hyperedges in args.hyperedges:
+        factors = [draw_factors(nodes, hyperedges, args.width, index) for _ in range(2)]
+        for form in ('factored', 'general'):
+            if form == 'general' and hyperedges != args.hyperedges[0]:
+                continue  # The general form does not know of hyperedges.
+            columns = min(hyperedges, args.width) if form == 'factored' else args.width
+            case = {
+                'batch': batch,
+                'nodes': nodes,
+                'width': args.width,
+                'form': form,
+                'hyperedges': hyperedges if form == 'factored' else '',
+                'chosen': choose_backend(torch.empty(0, columns, device=index.device)),
+            }
+            calls = {
+                name: make_call(name, form, factors, index)
+                for name in (*args.backends, 'stored')
+                if stored or name not in ('plain', 'stored')
+            }
+            report.measure(case, calls)
+
+
+def draw_factors(
+    nodes: int, hyperedges: int, width: int, index: Tensor
+) -> HypergraphEmbedding:
+    r"""Random memberships and hyperedge features that require gradients."""
+    logits = torch.randn(nodes, hyperedges, device=index.device)
+    latent = torch.randn(hyperedges, width, device=index.device)
+    return HypergraphEmbedding(
+        logits.softmax(dim=1).requires_grad_(), latent.requires_grad_()
+    )
+
+
+def make_call(
+    name: str, form: str, factors: Sequence[HypergraphEmbedding], index: Tensor
+) -> Call:
+    r"""A forward and a backward of one backend."""
+    inputs: Sequence[HypergraphEmbedding | Tensor]
+    if form == 'factored':
+        inputs, leaves = factors, [part for factor in factors for part in factor]
+    else:
+        leaves = [factor.dense().detach().requires_grad_() for factor in factors]
+        inputs = leaves
+    if name == 'stored':
+        return lambda: torch.autograd.grad(stored_contrast(inputs, index), leaves)
+    loss = HypergraphContrast(TEMPERATURE, backend=name)
+    return lambda: torch.autograd.grad(loss(*inputs, index), leaves)
+
+
+def stored_contrast(
+    inputs: Sequence[HypergraphEmbedding | Tensor], index: Tensor
+) -> Tensor:
+    r"""The loss as usually written."""
+    anchor, key = (x if isinstance(x, Tensor) else x.dense() for x in inputs)
+    anchors, keys = F.normalize(anchor[index]), F.normalize(key)
+    positive = torch.exp((anchors * keys[index]).sum(dim=1) / TEMPERATURE)
+    every = torch.exp(anchors @ keys.t() / TEMPERATURE).sum(dim=1)
+    return -torch.log(positive / every).sum()
+
+
+if __name__ == '__main__':
+    main()

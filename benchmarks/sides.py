@@ -1,0 +1,124 @@
+r"""The two sides of a comparison: the library and the plain reference."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.optim import Adam
+
+from benchmarks.reference import PlainLGMRec
+from benchmarks.reference_loop import PlainEvaluator, PlainSampler
+from benchmarks.settings import Workload, prepare
+from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import modalities, model_inputs
+from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.sampling import TripletSampler
+
+LEARNING_RATE = 1e-3
+
+
+class Side(Protocol):
+    r"""What a side has to do in an epoch."""
+
+    @property
+    def model(self) -> Module: ...
+
+    @property
+    def sampler(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]: ...
+
+    def step(self, user: Tensor, pos: Tensor, neg: Tensor) -> None:
+        r"""One training step on one batch."""
+
+    def train_epoch(self) -> None:
+        r"""Samples and trains on all batches."""
+
+    def evaluate(self) -> list[dict[str, float]]:
+        r"""The metrics of validation and test."""
+
+
+class Reference:
+    r"""The plain implementation and its loop."""
+
+    def __init__(self, work: Workload, batch_size: int = 2048) -> None:
+        features = {name: work.data[name].x for name in modalities(work.data)}
+        self.model = PlainLGMRec(
+            work.train, work.num_users, work.num_items, features, **work.model
+        ).to(work.train.device)
+        self.optimizer = Adam(self.model.parameters(), lr=LEARNING_RATE)
+        self.sampler = PlainSampler(work.train, batch_size)
+        self.evaluators = [PlainEvaluator(x, work.train) for x in (work.val, work.test)]
+
+    def step(self, user: Tensor, pos: Tensor, neg: Tensor) -> None:
+        self.optimizer.zero_grad()
+        total = self.model.loss(user, pos, neg)['total']
+        if torch.isnan(total):
+            raise FloatingPointError('The loss is not a number')
+        total.backward()
+        self.optimizer.step()
+
+    def train_epoch(self) -> None:
+        self.model.train()
+        for batch in self.sampler:
+            self.step(*batch)
+
+    def evaluate(self) -> list[dict[str, float]]:
+        return [evaluator(self.model) for evaluator in self.evaluators]
+
+
+class Library:
+    r"""The library, as its trainer runs it.
+
+    Args:
+        work (Workload): What to train on.
+        batch_size (int, optional): The triplets of a batch.
+            (default: :obj:`2048`)
+        feature_dtype (torch.dtype, optional): The type to keep the features in.
+            (default: :obj:`torch.float32`)
+        layout (str, optional): See :class:`~lgmrec_pyg.transforms.ToAdjacency`.
+            (default: :obj:`"auto"`)
+    """
+
+    def __init__(
+        self,
+        work: Workload,
+        batch_size: int = 2048,
+        feature_dtype: torch.dtype = torch.float32,
+        layout: str = 'auto',
+    ) -> None:
+        data = prepare(work.data, layout)
+        for name in modalities(data):
+            data[name].x = data[name].x.to(feature_dtype)
+        self.inputs = model_inputs(data)
+        self.model = LGMRec.from_data(data, **work.model).to(work.train.device)
+        self.optimizer = Adam(self.model.parameters(), lr=LEARNING_RATE, fused=True)
+        size = work.num_users, work.num_items
+        self.sampler = TripletSampler(work.train, *size, batch_size)
+        self.evaluators = [
+            Evaluator(x, work.train, *size) for x in (work.val, work.test)
+        ]
+
+    def step(self, user: Tensor, pos: Tensor, neg: Tensor) -> None:
+        self.optimizer.zero_grad()
+        self.model.loss(self.model(*self.inputs), user, pos, neg).total.backward()
+        self.optimizer.step()
+
+    def train_epoch(self) -> None:
+        self.model.train()
+        for batch in self.sampler:
+            self.step(*batch)
+
+    @torch.no_grad()
+    def evaluate(self) -> list[dict[str, float]]:
+        self.model.eval()
+        embeddings = self.model.embed(*self.inputs)
+        return [evaluator(*embeddings) for evaluator in self.evaluators]
+
+
+# The sides by the name they have in tables; called with the batch size.
+SIDES: dict[str, Callable[[Workload, int], Side]] = {
+    'reference': Reference,
+    'library': Library,
+    'library bf16': lambda work, size: Library(work, size, torch.bfloat16),
+}

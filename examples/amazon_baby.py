@@ -1,0 +1,241 @@
+r"""Trains LGMRec, evaluates it by full ranking, and reports it.
+
+The default run needs no files. For Amazon Baby, place `baby/baby.inter` and
+`baby/{image,text}_feat.npy` in `data/`, and run with `--data baby`.
+"""
+
+import argparse
+import os.path as osp
+import time
+from typing import Any
+
+import torch
+import torch_geometric.transforms as T
+from torch_geometric import seed_everything
+from torch_geometric.data import HeteroData, InMemoryDataset
+
+from lgmrec_pyg.datasets import (
+    AmazonMultimodal,
+    MultimodalDataset,
+    SyntheticMultimodal,
+)
+from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
+from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.reporting import (
+    PUBLISHED,
+    dataset_summary,
+    peak_memory,
+    plot_learning_curves,
+    results_table,
+    save_json,
+    versions,
+)
+from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.training import fit
+from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
+
+# The settings of the paper; data other than these use those of Baby.
+PAPER: dict[str, dict[str, Any]] = {
+    'baby': {
+        'num_collaborative_layers': 2,
+        'num_modality_layers': 2,
+        'num_hypergraph_layers': 1,
+        'num_hyperedges': 4,
+        'dropout': 0.5,
+        'alpha': 0.3,
+        'contrast_weight': 1e-4,
+        'reg_weight': 1e-6,
+    },
+}
+PAPER['sports'] = PAPER['baby'] | {
+    'num_collaborative_layers': 4,
+    'dropout': 0.6,
+    'alpha': 0.6,
+}
+PAPER['clothing'] = PAPER['baby'] | {
+    'num_hypergraph_layers': 2,
+    'num_hyperedges': 64,
+    'dropout': 0.8,
+    'alpha': 0.2,
+}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add(
+        '--data',
+        default='synthetic',
+        help='synthetic, baby, sports, clothing, or the path of a folder',
+    )
+    add('--root', default='data', help='where the folders of baby etc. are')
+    add('--processed-dir', help='where to keep the processed data')
+    add('--preset', default='small', help='size of the synthetic data')
+    add('--modalities', nargs='*', help='the modalities to use, in this order')
+    add(
+        '--standardize',
+        action=argparse.BooleanOptionalAction,
+        help='standardize the features (default: only for synthetic data)',
+    )
+    add('--precision', default='float32', choices=['float32', 'bfloat16'])
+    for name, value in PAPER['baby'].items():
+        add(
+            f'--{name.replace("_", "-")}',
+            type=type(value),
+            help='(default: as in the paper)',
+        )
+    add('--embedding-dim', type=int, default=64)
+    add('--temperature', type=float, default=0.2)
+    add('--batch-size', type=int, default=2048)
+    add('--lr', type=float, default=1e-3)
+    add('--epochs', type=int, default=1000)
+    add('--patience', type=int, default=20)
+    add('--seed', type=int, default=0)
+    add('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    add('--progress', action=argparse.BooleanOptionalAction, default=True)
+    add('--output', default='output', help='folder for the learning curves')
+    add('--json', help='file for the record of the run')
+    return parser.parse_args()
+
+
+def load(args: argparse.Namespace) -> HeteroData:
+    dataset: InMemoryDataset
+    if args.data == 'synthetic':
+        dataset = SyntheticMultimodal(args.preset)
+    elif args.data in PAPER:
+        names = ('image', 'text') if args.modalities is None else args.modalities
+        dataset = AmazonMultimodal(
+            args.root, args.data, names, processed_dir=args.processed_dir
+        )
+    else:
+        dataset = MultimodalDataset.from_folder(
+            args.data, modalities=args.modalities, processed_dir=args.processed_dir
+        )
+    return dataset[0]
+
+
+args = parse_args()
+start = time.perf_counter()
+seed_everything(args.seed)
+device = torch.device(args.device)
+name = osp.basename(osp.abspath(args.data))
+
+data = load(args)
+names = modalities(data) if args.modalities is None else args.modalities
+if not set(names) <= set(modalities(data)):
+    raise ValueError(
+        f"'--modalities' needs to be from {modalities(data)} (got {names})"
+    )
+sizes = dataset_summary(data)
+num_users, num_items = sizes['num_users'], sizes['num_items']
+train_pairs = data[INTERACTS].edge_index.to(device)
+
+if args.standardize is None:
+    args.standardize = name == 'synthetic'
+if args.standardize:
+    data = StandardizeFeatures()(data)
+for modality in names:
+    norm = float(data[modality].x.norm(dim=1).median())
+    if norm > 10:
+        print(
+            f"The '{modality}' features are long (median row norm {norm:.1f}), which "
+            f'drives memberships to one-hot. Consider --standardize.'
+        )
+    data[modality].x = data[modality].x.to(getattr(torch, args.precision))
+data = T.Compose([T.ToUndirected(), DegreeNorm(), ToAdjacency()])(data).to(device)
+inputs = model_inputs(data)
+
+sampler = TripletSampler(train_pairs, num_users, num_items, args.batch_size)
+evaluators = {
+    split: Evaluator(
+        data[INTERACTS][f'{split}_edge_label_index'], train_pairs, num_users, num_items
+    )
+    for split in ['val', 'test']
+}
+settings = {
+    key: value if getattr(args, key) is None else getattr(args, key)
+    for key, value in PAPER.get(name, PAPER['baby']).items()
+}
+model = LGMRec(
+    num_users,
+    num_items,
+    {modality: data[modality].num_features for modality in names},
+    embedding_dim=args.embedding_dim,
+    temperature=args.temperature,
+    **settings,
+).to(device)
+print(data, sampler, *evaluators.values(), model, sep='\n')
+setup_seconds = time.perf_counter() - start
+
+history = fit(
+    model,
+    inputs,
+    sampler,
+    evaluators['val'],
+    epochs=args.epochs,
+    patience=args.patience,
+    lr=args.lr,
+    progress=args.progress,
+)
+
+test_start = time.perf_counter()
+with torch.no_grad():
+    test_metrics = evaluators['test'](*model.embed(*inputs))
+test_seconds = time.perf_counter() - test_start
+
+popularity = torch.bincount(train_pairs[1], minlength=num_items).float().view(-1, 1)
+popularity_metrics = evaluators['test'](popularity.new_ones(num_users, 1), popularity)
+
+train_seconds = sum(history.train_seconds)
+eval_seconds = sum(history.eval_seconds) + test_seconds
+total_seconds = time.perf_counter() - start
+
+rows = {
+    ('LGMRec', 'this run'): test_metrics,
+    ('Popularity', 'this data'): popularity_metrics,
+}
+for result in PUBLISHED.get(name, []):
+    rows[result.model, result.source] = result.metrics
+print(
+    f'\nTest results of {name}, all {num_items} items ranked '
+    f'(best epoch {history.best_epoch} of {history.epochs_run}):\n'
+)
+print(results_table(rows))
+if name in PUBLISHED:
+    print('\nPublished numbers hold for the split and the features of their source.')
+print(
+    f'\nSeconds: {setup_seconds:.1f} setup, {train_seconds:.1f} training, '
+    f'{eval_seconds:.1f} evaluation, {total_seconds:.1f} in total'
+)
+
+if args.json is not None:
+    record = {
+        'dataset': {'name': name, **sizes},
+        'num_skipped_users': {key: e.num_skipped for key, e in evaluators.items()},
+        'settings': vars(args) | settings | {'modalities': names},
+        'seed': args.seed,
+        'best_epoch': history.best_epoch,
+        'epochs_run': history.epochs_run,
+        'validation': history.best_metrics,
+        'test': test_metrics,
+        'popularity_test': popularity_metrics,
+        'seconds': {
+            'setup': setup_seconds,
+            'train': train_seconds,
+            'eval': eval_seconds,
+            'total': total_seconds,
+        },
+        'peak_memory_bytes': peak_memory(device),
+        'versions': versions(device),
+        'history': history.to_dict(),
+    }
+    save_json(record, args.json)
+    print(f"Saved the record of the run to '{args.json}'")
+
+path = osp.join(args.output, f'learning_curves_{name}.png')
+try:
+    plot_learning_curves(history, path)
+    print(f"Saved the learning curves to '{path}'")
+except ImportError as error:
+    print(f'No learning curves were saved: {error}')

@@ -1,0 +1,48 @@
+import importlib
+
+import pytest
+
+from benchmarks.report import read_rows
+
+SIDES = {'reference', 'library', 'library bf16'}
+SUITES = {
+    'hypergraph': ('--nodes 200 --hyperedges 8 --per-node 2', {'dense', 'scatter'}),
+    'contrast': ('--nodes 300 --batch 20', {'plain', 'chunked', 'stored'}),
+    'train_step': ('--setting small --batch-size 512', SIDES),
+    'epoch': ('--setting small --rounds 1', SIDES),
+}
+
+
+@pytest.mark.parametrize('suite', SUITES)
+def test_suite_writes_table_and_plots(tmp_path, monkeypatch, suite):
+    pytest.importorskip('matplotlib')
+    monkeypatch.delenv('LGMREC_DATA', raising=False)
+    arguments, candidates = SUITES[suite]
+    command = ['--quick', '--device', 'cpu', '--budget', '0', *arguments.split()]
+    main = importlib.import_module(f'benchmarks.{suite}').main
+    main([*command, '--output', str(tmp_path)])
+    rows = read_rows(str(tmp_path / f'{suite}.csv'))
+    assert {row['candidate'] for row in rows} >= candidates
+    assert all(float(row['median_ms']) > 0 for row in rows if not row['error'])
+    assert list(tmp_path.glob(f'{suite}_*.png'))
+
+
+def test_profile_writes_a_trace_of_each_candidate(tmp_path):
+    from benchmarks import hypergraph
+
+    command = ['--device', 'cpu', '--quick', '--budget', '0', '--no-plots']
+    command += ['--nodes', '99', '--hyperedges', '8', '--per-node', '2']
+    hypergraph.main([*command, '--output', str(tmp_path), '--profile', str(tmp_path)])
+    names = {path.stem.rsplit('_', 1)[1] for path in tmp_path.glob('*.json')}
+    assert names == {'dense', 'scatter'}
+
+
+def test_memory_suite(tmp_path, monkeypatch):
+    monkeypatch.delenv('LGMREC_DATA', raising=False)
+    from benchmarks import memory
+
+    command = ['--quick', '--device', 'cpu', '--sides', 'library', '--no-plots']
+    memory.main([*command, '--threads', '1', '--output', str(tmp_path)])
+    (row,) = read_rows(str(tmp_path / 'memory.csv'))
+    sizes = [float(row[key]) for key in ('imported_mib', 'ready_mib', 'train_mib')]
+    assert sizes == sorted(sizes)

@@ -1,0 +1,125 @@
+import json
+import os
+import runpy
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / 'examples'
+
+
+def run(script, *args):
+    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', str(EXAMPLES / script), *args],
+        env=os.environ | {'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def run_here(monkeypatch, capfd):
+    r"""Runs an example in this process, which saves the imports."""
+
+    def run_path(script, *args):
+        monkeypatch.setattr(sys, 'argv', [script, *args])
+        variables = runpy.run_path(str(EXAMPLES / script), run_name='__main__')
+        return variables, *capfd.readouterr()
+
+    return run_path
+
+
+def write_layout(folder):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = ['userID\titemID\tx_label']
+    for user in range(30):
+        items = rng.permutation(12)[:6]
+        labels = [0, 0, 0, 0, 1, 2]
+        lines += [f'{user}\t{i}\t{x}' for i, x in zip(items, labels, strict=True)]
+    (folder / f'{folder.name}.inter').write_text('\n'.join(lines) + '\n')
+    for modality, dim in [('image', 7), ('text', 5)]:
+        x = 100 * rng.standard_normal((12, dim)).astype(np.float32)
+        np.save(folder / f'{modality}_feat.npy', x)
+
+
+def test_amazon_baby_on_synthetic_data(tmp_path):
+    path = tmp_path / 'run.json'
+    out = run(
+        'amazon_baby.py',
+        *['--preset', 'tiny', '--epochs', '2', '--num-hyperedges', '3'],
+        *['--output', str(tmp_path / 'out'), '--json', str(path)],
+    )
+    assert '2/2' in out.stderr
+    assert 'Popularity' in out.stdout
+    record = json.loads(path.read_text())
+    assert record['dataset']['num_users'] == 100
+    assert record['settings']['num_hyperedges'] == 3
+    assert record['settings']['num_modality_layers'] == 2
+    assert record['settings']['standardize'] is True
+    assert record['epochs_run'] == 2
+    assert record['best_epoch'] in [1, 2]
+    for split in ['validation', 'test']:
+        assert len(record[split]) == 16
+        assert 0 < record[split]['Recall@50'] <= 1
+    seconds = record['seconds']
+    assert 0 < seconds['train'] + seconds['eval'] + seconds['setup'] <= seconds['total']
+    assert record['peak_memory_bytes']['resident'] > 2**25
+    figure = tmp_path / 'out' / 'learning_curves_synthetic.png'
+    assert figure.exists() == (find_spec('matplotlib') is not None)
+
+
+@pytest.mark.parametrize('modalities', [None, ['text'], ['text', 'image'], []])
+def test_amazon_baby_on_files_in_the_layout(tmp_path, run_here, modalities):
+    write_layout(tmp_path / 'data' / 'clothing')
+    args = [] if modalities is None else ['--modalities', *modalities]
+    variables, stdout, stderr = run_here(
+        'amazon_baby.py',
+        *['--data', 'clothing', '--root', str(tmp_path / 'data'), *args],
+        *['--processed-dir', str(tmp_path / 'processed'), '--precision', 'bfloat16'],
+        *['--epochs', '1', '--no-progress', '--json', str(tmp_path / 'run.json')],
+        *['--output', str(tmp_path / 'out')],
+    )
+    settings = json.loads((tmp_path / 'run.json').read_text())['settings']
+    assert list(variables['model'].feature_dims) == settings['modalities']
+    expected = ['image', 'text'] if modalities is None else modalities
+    assert settings['modalities'] == expected
+    assert (settings['num_hyperedges'], settings['dropout']) == (64, 0.8)
+    assert settings['standardize'] is False
+    assert ('Consider --standardize' in stdout) == bool(expected)
+    assert 'Guo et al., AAAI 2024' in stdout
+    assert 'it/s' not in stderr
+
+
+def test_amazon_baby_on_a_folder_is_reproducible(tmp_path, run_here):
+    write_layout(tmp_path / 'mine')
+    args = ['--data', str(tmp_path / 'mine'), '--output', str(tmp_path)]
+    args += ['--standardize', '--epochs', '2', '--seed']
+    losses = [
+        run_here('amazon_baby.py', *args, seed)[0]['history'].losses
+        for seed in ['7', '7', '8']
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_amazon_baby_names_an_unknown_modality(run_here):
+    with pytest.raises(ValueError, match=r"from \['image', 'text'\] \(got \['smell'"):
+        run_here('amazon_baby.py', '--preset', 'tiny', '--modalities', 'smell')
+
+
+def test_gated_hypergraph(run_here):
+    variables, stdout, _ = run_here(
+        'gated_hypergraph.py', '--preset', 'tiny', '--epochs', '1'
+    )
+    assert 'GatedHypergraph(' in stdout
+    assert 0 < variables['metrics']['Recall@20'] < 1
+    source = (EXAMPLES / 'gated_hypergraph.py').read_text()
+    assert len(source.splitlines()) < 80
