@@ -1,9 +1,9 @@
 r"""Multimodal recommendation datasets."""
 
-from .amazon import AmazonMultimodal
-from .layout import Interactions, read_features, read_interactions
-from .multimodal import MultimodalDataset
-from .synthetic import SyntheticMultimodal
+from lgmrec_pyg.datasets.amazon import AmazonMultimodal
+from lgmrec_pyg.datasets.layout import Interactions, read_features, read_interactions
+from lgmrec_pyg.datasets.multimodal import MultimodalDataset
+from lgmrec_pyg.datasets.synthetic import SyntheticMultimodal
 
 __all__ = [
     'AmazonMultimodal',

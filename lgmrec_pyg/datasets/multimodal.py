@@ -189,7 +189,7 @@ class MultimodalDataset(InMemoryDataset):
                 pass
         except OSError as error:
             raise PermissionError(
-                f"The processed dataset cannot be written to "
+                f'The processed dataset cannot be written to '
                 f"'{self.processed_dir}': pass a writable directory as "
                 f"'processed_dir' ({error})"
             ) from error

@@ -4,11 +4,13 @@ import torch
 from torch import Generator, Tensor
 
 NUM_LATENTS = 16
-SPREAD = 0.7  # of latent vectors around the center of their group
-AFFINITY = 4.0  # the inverse temperature of choices
-POPULARITY = 0.8  # the exponent of the power law of items
-VIEW_NOISE = 0.5  # of a modality on the latent vectors it sees
-FEATURE_NOISE = 0.5  # of a modality on its features
+SPREAD = 0.6  # of latent vectors around the center of their group
+AFFINITY = 9.0  # the inverse temperature of choices
+POPULARITY = 0.4  # the exponent of the power law of items
+VIEW_NOISE = 0.2  # of a modality on the latent vectors it sees
+NUM_NUISANCES = 32
+NUISANCE = 0.7  # the scale of what a modality shows besides the latent vectors
+FEATURE_NOISE = 0.3  # of a modality on its features
 MIN_INTERACTIONS = 5
 CHUNK_SIZE = 1_024
 
@@ -24,7 +26,7 @@ def draw_counts(num_users: int, num_items: int, total: int, rng: Generator) -> T
     r"""Draws heavy-tailed numbers of interactions per user that sum up to about
     :obj:`total`.
     """
-    excess = torch.rand(num_users, generator=rng).clamp(min=1e-4).pow(-0.5) - 1.0
+    excess = torch.rand(num_users, generator=rng).clamp(min=1e-4).pow(-1 / 3) - 1.0
     excess *= max(total / num_users - MIN_INTERACTIONS, 0.0) / excess.mean()
     count = (excess + torch.rand(num_users, generator=rng)).long() + MIN_INTERACTIONS
     return count.clamp(max=num_items // 2)
@@ -74,9 +76,15 @@ def draw_cold_items(rank: Tensor, share: float, rng: Generator) -> Tensor:
 
 
 def draw_features(latents: Tensor, dim: int, rng: Generator) -> Tensor:
-    r"""Projects a noisy view of latent vectors to features."""
-    view = latents + VIEW_NOISE * torch.randn(latents.size(), generator=rng) / (
-        latents.size(1) ** 0.5
+    r"""Projects a noisy view of latent vectors to features, together with what
+    else there is to see, but does not matter to users.
+    """
+    num_nodes, num_latents = latents.size()
+    noise = torch.randn(num_nodes, num_latents, generator=rng)
+    other = torch.randn(num_nodes, NUM_NUISANCES, generator=rng)
+    scale = num_latents**-0.5  # of one entry of a unit vector
+    view = torch.cat(
+        [latents + VIEW_NOISE * scale * noise, NUISANCE * scale * other], dim=1
     )
-    x = view @ torch.randn(latents.size(1), dim, generator=rng)
+    x = view @ torch.randn(view.size(1), dim, generator=rng)
     return x + FEATURE_NOISE * torch.randn(x.size(), generator=rng)

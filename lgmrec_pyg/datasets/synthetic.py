@@ -26,17 +26,17 @@ PRESETS: dict[str, dict[str, Any]] = {
         'feature_dims': {'image': 16, 'text': 8},
     },
     'small': {
-        'num_users': 2_000,
-        'num_items': 1_200,
-        'num_interactions': 20_000,
-        'num_groups': 20,
+        'num_users': 3_000,
+        'num_items': 2_000,
+        'num_interactions': 18_000,
+        'num_groups': 150,
         'feature_dims': {'image': 128, 'text': 64},
     },
     'baby': {
         'num_users': 19_445,
         'num_items': 7_050,
         'num_interactions': 160_792,
-        'num_groups': 50,
+        'num_groups': 400,
         'feature_dims': {'image': 4_096, 'text': 384},
     },
 }
@@ -55,7 +55,8 @@ class SyntheticMultimodal(InMemoryDataset):
 
     where :math:`\rho_i` is the popularity rank of the item, a power law.
     The features of each modality are random projections of the item latents,
-    of which each modality sees another part, and through noise of its own.
+    of which each modality sees another part, and of latents of its own, which do
+    not matter to users.
     Interactions are split at random per user, one in ten, but at least one,
     for validation, and likewise for test.
 
@@ -139,7 +140,9 @@ class SyntheticMultimodal(InMemoryDataset):
         data[INTERACTS].test_edge_label_index = pairs[:, split == 2]
         for i, (modality, dim) in enumerate(self.feature_dims.items()):
             hidden = torch.arange(NUM_LATENTS) % (len(self.feature_dims) + 1) == i
-            has_content = torch.rand(self.num_items, generator=rng) >= self.missing_share
+            has_content = (
+                torch.rand(self.num_items, generator=rng) >= self.missing_share
+            )
             index = has_content.nonzero().flatten()
             data[modality].x = draw_features(
                 item[index].masked_fill(hidden, 0.0), dim, rng
@@ -159,6 +162,11 @@ class SyntheticMultimodal(InMemoryDataset):
         for name, size in sizes:
             if size <= 0:
                 raise ValueError(f"'{name}' needs to be positive (got {size})")
+        if {USER, ITEM} & set(self.feature_dims):
+            raise ValueError(
+                f"'feature_dims' needs to hold modalities other than '{USER}' and "
+                f"'{ITEM}' (got {list(self.feature_dims)})"
+            )
         if self.num_items < 2 * MIN_INTERACTIONS:
             raise ValueError(
                 f"'num_items' needs to be at least {2 * MIN_INTERACTIONS} "

@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
-NOISES = ('gumbel', 'logistic', None)
+from lgmrec_pyg.ops.extension import NOISES, fused_membership, has_extension
 
 
 class HyperedgeMembership(Module):
@@ -62,6 +62,11 @@ class HyperedgeMembership(Module):
         self.noisy_eval = noisy_eval
 
     def forward(self, logits: Tensor) -> Tensor:
+        fused = self.training and logits.is_cpu and logits.dtype == torch.float32
+        if fused and has_extension():
+            return fused_membership(
+                logits, self.temperature, self.noise, self.dropout
+            )
         if self.training or self.noisy_eval:
             logits = self.add_noise(logits)
         membership = (logits / self.temperature).softmax(dim=-1)

@@ -1,35 +1,47 @@
 import ctypes
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 MAX_FUSED_COLUMNS = 16
 
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    spec = find_spec('lgmrec_pyg.ops._infonce')
+    spec = find_spec('lgmrec_pyg.ops._kernels')
     if spec is None or spec.origin is None:
         return None
     library = ctypes.CDLL(spec.origin)
-    pointer, size = ctypes.c_void_p, ctypes.c_int64
-    library.infonce.argtypes = [pointer, pointer, size, size, ctypes.c_int]
-    library.infonce.argtypes += [
-        ctypes.c_float,
-        ctypes.c_int,
-        pointer,
-        pointer,
-        pointer,
-    ]
-    library.infonce.restype = None
+    pointer, long, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
+    integer, pointers = ctypes.c_int, [ctypes.c_void_p] * 3
+    library.infonce.argtypes = [pointer, pointer, long, long, integer, real, integer]
+    library.infonce.argtypes += pointers
+    library.membership.argtypes = [pointer, long, long, real, integer, real]
+    library.membership.argtypes += [ctypes.c_uint64, integer, pointer, pointer]
+    library.membership_backward.argtypes = [*pointers, long, long, real, real]
+    library.membership_backward.argtypes += [integer, pointer]
+    for name in ('infonce', 'membership', 'membership_backward'):
+        getattr(library, name).restype = None
     return library
 
 
 def has_extension() -> bool:
     r"""Whether the C++ extension was built when the package was installed."""
     return _library() is not None
+
+
+def _require() -> ctypes.CDLL:
+    library = _library()
+    if library is None:
+        raise ImportError(
+            "The C++ extension is missing: install a C++ compiler and run 'pip install "
+            "-e .' again"
+        )
+    return library
 
 
 def fused_infonce(
@@ -48,12 +60,6 @@ def fused_infonce(
         shape :math:`(B)`, and the gradients of the sum of their logarithms with
         respect to anchors and keys.
     """
-    library = _library()
-    if library is None:
-        raise ImportError(
-            "The C++ extension is missing: install a C++ compiler and run 'pip install "
-            "--no-build-isolation -e .', or use backend='chunked'"
-        )
     if anchors.dtype != torch.float32 or anchors.size(1) > MAX_FUSED_COLUMNS:
         raise ValueError(
             f"backend 'fused' needs float32 and at most {MAX_FUSED_COLUMNS} columns "
@@ -62,7 +68,7 @@ def fused_infonce(
     anchors, keys_t = anchors.contiguous(), keys.t().contiguous()
     sums = anchors.new_empty(anchors.size(0))
     grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.zeros_like(keys_t)
-    library.infonce(
+    _require().infonce(
         anchors.data_ptr(),
         keys_t.data_ptr(),
         anchors.size(0),
@@ -75,3 +81,56 @@ def fused_infonce(
         grad_keys_t.data_ptr(),
     )
     return sums, grad_anchors, grad_keys_t.t()
+
+
+NOISES = (None, 'gumbel', 'logistic')
+
+
+def fused_membership(
+    logits: Tensor, temperature: float, noise: str | None, dropout: float
+) -> Tensor:
+    r"""The fused pass behind :class:`~lgmrec_pyg.nn.HyperedgeMembership` in
+    training on CPU; see there for the arguments. The noise is a function of one
+    draw from the random number generator of PyTorch.
+    """
+    return _FusedMembership.apply(logits, temperature, noise, dropout)
+
+
+class _FusedMembership(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, temperature: float, noise: str | None, dropout: float
+    ) -> Tensor:
+        logits = logits.detach().contiguous()
+        soft, out = torch.empty_like(logits), torch.empty_like(logits)
+        _require().membership(
+            logits.data_ptr(),
+            *logits.size(),
+            temperature,
+            NOISES.index(noise),
+            1 - dropout,
+            int(torch.randint(2**63 - 1, ())),
+            torch.get_num_threads(),
+            soft.data_ptr(),
+            out.data_ptr(),
+        )
+        ctx.save_for_backward(soft, out)
+        ctx.temperature, ctx.keep = temperature, 1 - dropout
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        soft, out = ctx.saved_tensors
+        grad, grad_logits = grad.contiguous(), torch.empty_like(soft)
+        _require().membership_backward(
+            grad.data_ptr(),
+            soft.data_ptr(),
+            out.data_ptr(),
+            *soft.size(),
+            ctx.temperature,
+            ctx.keep,
+            torch.get_num_threads(),
+            grad_logits.data_ptr(),
+        )
+        return grad_logits, None, None, None

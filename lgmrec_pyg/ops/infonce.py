@@ -41,8 +41,10 @@ def infonce(
         temperature (float, optional): The temperature :math:`\tau`.
             (default: :obj:`0.2`)
         backend (str, optional): :obj:`"plain"` stores all similarities;
-            :obj:`"chunked"` goes through the batch in chunks; :obj:`"fused"`
-            is one loop in C++ (CPU, single precision, up to 16 columns);
+            :obj:`"chunked"` goes through the batch in chunks;
+            :obj:`"bfloat16"` does so with products in half precision;
+            :obj:`"fused"` is one loop in C++ (CPU, single precision, up to 16
+            columns);
             :obj:`"triton"` is one kernel on GPU. :obj:`"auto"` follows
             :func:`choose_backend`. (default: :obj:`"auto"`)
 
@@ -103,16 +105,31 @@ class _SumLogSumExp(torch.autograd.Function):
 def _chunked(
     anchors: Tensor, keys: Tensor, bound: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_anchors, grad_keys = torch.empty_like(anchors), torch.zeros_like(keys)
-    log_sums, keys_t = [], keys.t().contiguous()
+    return _in_chunks(anchors, keys, anchors.dtype)
+
+
+def _half(
+    anchors: Tensor, keys: Tensor, bound: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _in_chunks(anchors, keys, torch.bfloat16)
+
+
+def _in_chunks(
+    anchors: Tensor, keys: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    # A column of ones sums the exponentials in the product that is due anyway.
+    ones = keys.new_ones(keys.size(0), 1)
+    keys_t, keys_1 = keys.t().to(dtype), torch.cat([keys, ones], dim=1).to(dtype)
+    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.zeros_like(keys.t())
+    total = anchors.new_zeros(())
     size = max(1, CHUNK_ELEMENTS // keys.size(0))
     for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
-        exp = (chunk @ keys_t).sub_(bound).exp_()
-        sums = exp.sum(dim=1, keepdim=True)
-        torch.mm(exp, keys, out=grad).div_(sums)
-        grad_keys.addmm_(exp.t(), chunk / sums)
-        log_sums.append(sums.log_().add_(bound))
-    return torch.cat(log_sums).sum(), grad_anchors, grad_keys
+        exp = (chunk.to(dtype) @ keys_t).exp_()
+        product, sums = (exp @ keys_1).to(grad.dtype).split([keys.size(1), 1], dim=1)
+        torch.div(product, sums, out=grad)
+        grad_keys_t += (chunk / sums).t().to(dtype) @ exp
+        total += sums.log().sum()
+    return total, grad_anchors, grad_keys_t.t()
 
 
 def _fused(
@@ -131,9 +148,10 @@ def _triton(
     return (sums.log() + bound).sum(), grad_anchors, grad_keys
 
 
-CHUNK_ELEMENTS = 1 << 20  # 4 MB of similarities: within a core's share of cache.
+CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
 BACKENDS: dict[str, Kernel] = {
     'chunked': _chunked,
+    'bfloat16': _half,
     'fused': _fused,
     'triton': _triton,
 }

@@ -1,12 +1,14 @@
 // The sum over anchors a of log sum_n exp(<a, k_n>), and its gradients, in one
 // pass over the B x N similarities, of which a few rows at a time stay in cache.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "parallel.h"
 
 namespace {
 
@@ -87,22 +89,12 @@ extern "C" void infonce(const float *anchors, const float *keys, int64_t b,
                         float *sums, float *grad_anchors, float *grad_keys) {
   const Run run = select(k, std::make_integer_sequence<int, 16>());
   const int64_t groups = (b + GROUP - 1) / GROUP;
-  if (num_threads > groups) num_threads = static_cast<int>(groups);
   std::vector<std::vector<float>> partial(num_threads);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < num_threads; t++) {
-    const int64_t begin = groups * t / num_threads * GROUP;
-    int64_t end = groups * (t + 1) / num_threads * GROUP;
-    if (end > b) end = b;
+  parallel_for(groups, num_threads, [&](int t, int64_t begin, int64_t end) {
     if (t > 0) partial[t].resize(n * k);
-    float *grad = t == 0 ? grad_keys : partial[t].data();
-    auto work = [=] {
-      run(anchors, keys, begin, end, n, bound, sums, grad_anchors, grad);
-    };
-    if (t + 1 < num_threads) threads.emplace_back(work);
-    else work();
-  }
-  for (auto &thread : threads) thread.join();
+    run(anchors, keys, begin * GROUP, std::min(end * GROUP, b), n, bound, sums,
+        grad_anchors, t == 0 ? grad_keys : partial[t].data());
+  });
   for (int t = 1; t < num_threads; t++)
     for (int64_t j = 0; j < n * k; j++) grad_keys[j] += partial[t][j];
 }

@@ -1,0 +1,246 @@
+import pickle
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgmrec_pyg.datasets import read_features, read_interactions
+
+HEADER = 'userID\titemID\tx_label\n'
+
+
+def write(path: Path, text: str) -> str:
+    path.write_bytes(text.encode())
+    return str(path)
+
+
+def test_read_interactions(tmp_path: Path) -> None:
+    text = HEADER + '0\t3\t0\n0\t1\t1\n2\t0\t2\n2\t3\t0\n1\t5\t2\n'
+    path = write(tmp_path / 'a.inter', text)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        out = read_interactions(path)
+    assert out.train.tolist() == [[0, 2], [3, 3]]
+    assert out.val.tolist() == [[0], [1]]
+    assert out.test.tolist() == [[2, 1], [0, 5]]
+    assert (out.num_users, out.num_items) == (3, 6)
+    assert out.train.dtype == out.val.dtype == torch.int64
+    assert out.train.is_contiguous()
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '\ufeff' + HEADER + '0\t3\t0\n1\t2\t2\n',
+        (HEADER + '0\t3\t0\n1\t2\t2\n').replace('\n', '\r\n'),
+        HEADER + '\n0\t3\t0\n\n1\t2\t2\n\n',
+        HEADER + '0\t3\t0\n1\t2\t2',
+        HEADER + '0\t3.0\t0\n1\t2\t2\n',
+        'x_label\titemID\tuserID\n0\t3\t0\n2\t2\t1\n',
+        'userID\titemID\trating\ttimestamp\tx_label\n'
+        '0\t3\t5.0\t1370000000\t0\n1\t2\t\t"1370000000\t2\n',
+    ],
+)
+def test_read_interactions_variants(tmp_path: Path, text: str) -> None:
+    out = read_interactions(write(tmp_path / 'a.inter', text))
+    assert out.train.tolist() == [[0], [3]]
+    assert out.test.tolist() == [[1], [2]]
+    assert out.val.size() == (2, 0)
+
+
+def test_read_interactions_merges_repeated_pairs(tmp_path: Path) -> None:
+    rows = ['0\t3\t2', '0\t3\t0', '0\t3\t1', '1\t1\t2', '1\t1\t1', '2\t2\t0', '2\t2\t0']
+    path = write(tmp_path / 'a.inter', HEADER + '\n'.join(rows))
+    message = (
+        f"'{path}' holds 4 repeated pairs, which were merged (1 within a split, and "
+        f'3 of several splits, kept in the first of training, validation and test)'
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        out = read_interactions(path)
+    assert out.train.tolist() == [[0, 2], [3, 2]]
+    assert out.val.tolist() == [[1], [1]]
+    assert out.test.numel() == 0
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (
+            '',
+            "start with a header of the columns ['userID', 'itemID', 'x_label'] (got "
+            'an empty file)',
+        ),
+        ('\n0\t1\t0\n', '(got an empty first line)'),
+        (
+            '0\t1\t0\n',
+            "exactly one column 'userID' in its header (got ['0', '1', '0'])",
+        ),
+        ('user\titemID\tx_label\n0\t1\t0\n', "exactly one column 'userID'"),
+        ('userID\titemid\tx_label\n0\t1\t0\n', "exactly one column 'itemID'"),
+        ('userID\titemID\n0\t1\n', "exactly one column 'x_label'"),
+        (
+            'userID\titemID\tx_label\tuserID\n0\t1\t0\t2\n',
+            "exactly one column 'userID'",
+        ),
+        ('userID,itemID,x_label\n0,1,0\n', 'separated by tabs (got a comma in the'),
+        ('userID itemID x_label\n0 1 0\n', 'separated by tabs (got a space in the'),
+        ('userID;itemID;x_label\n0;1;0\n', 'separated by tabs (got a semicolon in the'),
+        (HEADER, 'at least one training pair (got 0 rows, none with'),
+        (HEADER + '0\t1\t1\n1\t1\t2\n', 'at least one training pair (got 2 rows, none'),
+        (
+            HEADER + '0\t1\t0\n-3\t1\t0\n',
+            "non-negative integers in column 'userID' (got '-3' in line 3)",
+        ),
+        (
+            HEADER + '0\t1\t0\n\n\n0\t-1\t0\n',
+            "non-negative integers in column 'itemID' (got '-1' in line 5)",
+        ),
+        (
+            HEADER + '0\t1\t0\n0\t2.5\t0\n',
+            "non-negative integers in column 'itemID' (got '2.5' in line 3)",
+        ),
+        (
+            HEADER + 'A1YJ\t1\t0\n',
+            "non-negative integers in column 'userID' (got 'A1YJ' in line 2)",
+        ),
+        (HEADER + '0\t1\t0\n0\t\t0\n', "'itemID' (got '' in line 3)"),
+        (
+            HEADER + '0\t1\t0\n0\t2\n',
+            "0, 1 or 2 in column 'x_label' (got '' in line 3)",
+        ),
+        (HEADER + '0\t1\t0\n0\tnan\t0\n', "'itemID' (got"),
+        (HEADER + f'0\t1\t0\n{10**30}\t2\t0\n', "'userID' (got '1000000"),
+        (
+            HEADER + '0\t1\t0\n0\t2\t3\n',
+            "0, 1 or 2 in column 'x_label' (got '3' in line 3)",
+        ),
+        (HEADER + '0\t1\t0\n0\t2\t-1\n', "'x_label' (got '-1' in line 3)"),
+        (HEADER + '0\t1\t0\n0\t2\ttrain\n', "'x_label' (got 'train' in line 3)"),
+        (
+            HEADER + '0\t1\t0\n0\t2\t0\t9\n',
+            '3 tab-separated fields in every line (Error tokenizing data. C error: '
+            'Expected 3 fields in line 3, saw 4)',
+        ),
+        (HEADER + '0\t1\t0\t9\n0\t2\t0\t9\n', '3 tab-separated fields in every line'),
+        (HEADER + '0 1 0\n', "(got '0 1 0' in line 2)"),
+    ],
+)
+def test_read_interactions_errors(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / 'a.inter', text)
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
+        read_interactions(path)
+    assert str(info.value).startswith(f"'{path}' needs to ")
+
+
+def test_read_interactions_of_binary_file(tmp_path: Path) -> None:
+    path = tmp_path / 'a.inter'
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match="exactly one column 'userID'"):
+        read_interactions(str(path))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 2)), min_size=1
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_read_interactions_properties(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]]
+) -> None:
+    rows.append((0, 0, 0))
+    text = HEADER + ''.join(f'{u}\t{i}\t{split}\n' for u, i, split in rows)
+    path = write(tmp_path_factory.mktemp('layout') / 'a.inter', text)
+    expected: dict[tuple[int, int], int] = {}
+    for u, i, split in rows:
+        expected[u, i] = min(split, expected.get((u, i), 2))
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter('always')
+        out = read_interactions(path)
+    assert len(record) == (len(expected) < len(rows))
+    pairs = {
+        (u, i): split
+        for split, index in enumerate([out.train, out.val, out.test])
+        for u, i in index.t().tolist()
+    }
+    assert pairs == expected
+    assert out.train.size(1) + out.val.size(1) + out.test.size(1) == len(expected)
+    assert out.num_users == max(u for u, _ in expected) + 1
+    assert out.num_items == max(i for _, i in expected) + 1
+
+
+@pytest.mark.parametrize('dtype', ['f2', 'f4', 'f8', '>f4', 'i8', 'u1'])
+def test_read_features(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / 'text_feat.npy'
+    x = np.arange(6).reshape(3, 2).astype(dtype)
+    np.save(path, np.asfortranarray(x))
+    out = read_features(str(path), num_items=2)
+    assert out.dtype == torch.float32
+    assert out.tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ('x', 'message'),
+    [
+        (
+            np.zeros(3),
+            'a two-dimensional array of numbers, one row per item (got '
+            'float64 of shape [3])',
+        ),
+        (np.zeros((3, 0)), '(got float64 of shape [3, 0])'),
+        (np.zeros((3, 2), dtype=complex), '(got complex128 of shape [3, 2])'),
+        (np.array([['a'], ['b'], ['c']]), '(got <U1 of shape [3, 1])'),
+        (np.zeros((2, 4)), 'a row for each of the 3 items (got 2 rows)'),
+        (
+            np.array([[0, 1], [0, 1], [np.nan, np.inf]]),
+            'finite single-precision numbers (got nan in row 2, column 0, and 2 such '
+            'entries in total)',
+        ),
+        (np.array([[0.0], [-np.inf], [0.0]]), '(got -inf in row 1, column 0'),
+        (np.array([[0.0], [1.0], [1e300]]), '(got 1e+300 in row 2, column 0'),
+    ],
+)
+def test_read_features_errors(tmp_path: Path, x: np.ndarray, message: str) -> None:
+    path = tmp_path / 'text_feat.npy'
+    np.save(path, x)
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
+        read_features(str(path), num_items=3)
+    assert str(info.value).startswith(f"'{path}' needs to ")
+
+
+class Bomb:
+    def __reduce__(self) -> tuple:
+        return pytest.fail, ('The file was unpickled',)
+
+
+def test_read_features_never_unpickles(tmp_path: Path) -> None:
+    path = tmp_path / 'text_feat.npy'
+    np.save(path, np.array([[Bomb()]]), allow_pickle=True)
+    with pytest.raises(ValueError, match='pickled objects are not loaded'):
+        read_features(str(path), num_items=1)
+
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match='another format, such as a pickle'):
+        read_features(str(path), num_items=1)
+
+
+def test_read_features_of_other_files(tmp_path: Path) -> None:
+    path = tmp_path / 'text_feat.npy'
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match=r"an array saved via 'numpy\.save'"):
+        read_features(str(path), num_items=1)
+
+    with path.open('wb') as file:
+        np.savez(file, x=np.zeros((2, 2)))
+    with pytest.raises(ValueError, match='a pickle or an archive'):
+        read_features(str(path), num_items=1)
+
+    np.save(path, np.zeros((20, 2)))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match='needs to be a complete array'):
+        read_features(str(path), num_items=1)
