@@ -13,8 +13,10 @@ from benchmarks.reference_loop import PlainEvaluator, PlainSampler
 from benchmarks.settings import Workload, prepare
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import modalities, model_inputs
-from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.nn import HypergraphContrast, LGMRec
+from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS
 from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.training import CapturedStep, TrainingStep
 
 LEARNING_RATE = 1e-3
 
@@ -28,7 +30,8 @@ class Side(Protocol):
     @property
     def sampler(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]: ...
 
-    def step(self, user: Tensor, pos: Tensor, neg: Tensor) -> None:
+    @property
+    def step(self) -> Callable[[Tensor, Tensor, Tensor], object]:
         r"""One training step on one batch."""
 
     def train_epoch(self) -> None:
@@ -74,10 +77,13 @@ class Library:
         work (Workload): What to train on.
         batch_size (int, optional): The triplets of a batch.
             (default: :obj:`2048`)
-        feature_dtype (torch.dtype, optional): The type to keep the features in.
+        feature_dtype (torch.dtype, optional): The type to keep the features in,
+            and of the products of a wide contrast.
             (default: :obj:`torch.float32`)
         layout (str, optional): See :class:`~lgmrec_pyg.transforms.ToAdjacency`.
             (default: :obj:`"auto"`)
+        capture (bool, optional): If set to :obj:`True`, captures the training
+            step into a CUDA graph. (default: :obj:`False`)
     """
 
     def __init__(
@@ -86,23 +92,29 @@ class Library:
         batch_size: int = 2048,
         feature_dtype: torch.dtype = torch.float32,
         layout: str = 'auto',
+        capture: bool = False,
     ) -> None:
         data = prepare(work.data, layout)
         for name in modalities(data):
             data[name].x = data[name].x.to(feature_dtype)
         self.inputs = model_inputs(data)
-        self.model = LGMRec.from_data(data, **work.model).to(work.train.device)
-        self.optimizer = Adam(self.model.parameters(), lr=LEARNING_RATE, fused=True)
+        half = feature_dtype == torch.bfloat16
+        wide = work.model['num_hyperedges'] > MAX_FUSED_COLUMNS
+        contrast = HypergraphContrast(backend='bfloat16') if half and wide else None
+        device = work.train.device
+        model = LGMRec.from_data(data, contrast=contrast, **work.model).to(device)
+        adam = Adam(
+            model.parameters(), lr=LEARNING_RATE, fused=True, capturable=capture
+        )
+        self.model = model
+        self.step = (CapturedStep if capture else TrainingStep)(
+            model, self.inputs, adam
+        )
         size = work.num_users, work.num_items
         self.sampler = TripletSampler(work.train, *size, batch_size)
         self.evaluators = [
             Evaluator(x, work.train, *size) for x in (work.val, work.test)
         ]
-
-    def step(self, user: Tensor, pos: Tensor, neg: Tensor) -> None:
-        self.optimizer.zero_grad()
-        self.model.loss(self.model(*self.inputs), user, pos, neg).total.backward()
-        self.optimizer.step()
 
     def train_epoch(self) -> None:
         self.model.train()
@@ -122,3 +134,7 @@ SIDES: dict[str, Callable[[Workload, int], Side]] = {
     'library': Library,
     'library bf16': lambda work, size: Library(work, size, torch.bfloat16),
 }
+if torch.cuda.is_available():
+    SIDES['library bf16 captured'] = lambda work, size: Library(
+        work, size, torch.bfloat16, capture=True
+    )

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
+from lgmrec_pyg.training.step import CapturedStep, TrainingStep
 
 Triplet = tuple[Tensor, Tensor, Tensor]
 Metrics = dict[str, float]
@@ -59,6 +60,7 @@ def fit(
     lr: float = 1e-3,
     optimizer: Optimizer | None = None,
     monitor: str = 'Recall@20',
+    capture: bool = False,
     progress: bool = True,
 ) -> History:
     r"""Trains a recommender in place, and leaves it with the weights of its
@@ -92,6 +94,9 @@ def fit(
             If :obj:`None`, will use a fused Adam. (default: :obj:`None`)
         monitor (str, optional): The metric to select the best weights by,
             higher is better. (default: :obj:`"Recall@20"`)
+        capture (bool, optional): If set to :obj:`True`, captures the training
+            step into a CUDA graph, see :class:`CapturedStep`.
+            (default: :obj:`False`)
         progress (bool, optional): If set to :obj:`False`, will not show
             progress bars. (default: :obj:`True`)
 
@@ -109,13 +114,14 @@ def fit(
         )
     if optimizer is None:
         optimizer = _adam(model, lr)
+    step = (CapturedStep if capture else TrainingStep)(model, inputs, optimizer)
 
     history = History()
     stopper = EarlyStopping(patience)
     bar = _progress_bar(range(1, epochs + 1), disable=not progress)
     try:
         for epoch in bar:
-            _train_epoch(model, inputs, sampler, optimizer, epoch, history, progress)
+            _train_epoch(step, sampler, epoch, history, progress)
             if epoch % eval_every == 0 or epoch == epochs:
                 _evaluate(model, inputs, validate, monitor, epoch, history, stopper)
             bar.set_postfix(_summary(history, stopper, monitor), refresh=False)
@@ -135,34 +141,30 @@ def fit(
 
 def _adam(model: Recommender, lr: float) -> Adam:
     params = list(model.parameters())
-    fused = all(param.device.type in {'cpu', 'cuda'} for param in params)
-    return Adam(params, lr=lr, fused=fused)
+    devices = {param.device.type for param in params}
+    on_cuda = devices == {'cuda'}
+    return Adam(params, lr=lr, fused=devices <= {'cpu', 'cuda'}, capturable=on_cuda)
 
 
 def _train_epoch(
-    model: Recommender,
-    inputs: Sequence[Any],
+    step: TrainingStep,
     sampler: TripletBatches,
-    optimizer: Optimizer,
     epoch: int,
     history: History,
     progress: bool,
 ) -> None:
     start = time.perf_counter()
-    model.train()
+    step.model.train()
     names: tuple[str, ...] = ()
-    steps = []
+    terms = []
     bar = _progress_bar(sampler, disable=None if progress else True, leave=False)
-    for user, pos, neg in bar:
-        optimizer.zero_grad()
-        losses = model.loss(model(*inputs), user, pos, neg)
-        losses.total.backward()
-        optimizer.step()
+    for batch in bar:
+        losses = step(*batch)
         names = losses._fields
-        steps.append(torch.stack([term.detach() for term in losses]))
+        terms.append(torch.stack(losses))
 
     # The only wait for the device in an epoch.
-    values = torch.stack(steps).double().cpu()
+    values = torch.stack(terms).double().cpu()
     _check_finite(values, names, epoch)
     history.losses.append(dict(zip(names, values.mean(dim=0).tolist(), strict=True)))
     history.train_seconds.append(time.perf_counter() - start)

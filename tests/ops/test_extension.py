@@ -88,3 +88,11 @@ def test_extreme_logits() -> None:
     out = fused_membership(logits, 0.2, 'gumbel', 0.0)
     assert torch.equal(out[0], torch.tensor([1.0, 0.0, 0.0]))
     assert torch.allclose(out.sum(dim=1), torch.ones(2))
+
+
+@pytest.mark.parametrize('noise', ['gumbel', 'logistic'])
+def test_uniform_draws_never_reach_their_bounds(noise: str) -> None:
+    # One in 2^24 draws once rounded to 1, whose noise is infinite: seed 1 has it.
+    torch.manual_seed(1)
+    out = fused_membership(torch.zeros(2**19, 2), 1.0, noise, 0.0)
+    assert out.isfinite().all()
