@@ -21,7 +21,8 @@ from lgmrec_pyg.datasets import (
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
-from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.nn import HypergraphContrast, LGMRec
+from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS
 from lgmrec_pyg.reporting import (
     PUBLISHED,
     dataset_summary,
@@ -70,7 +71,7 @@ def parse_args() -> argparse.Namespace:
         help='synthetic, baby, sports, clothing, or the path of a folder',
     )
     add('--root', default='data', help='where the folders of baby etc. are')
-    add('--processed-dir', help='where to keep the processed data')
+    add('--processed-dir', help='where to keep the processed data (default: OUTPUT)')
     add('--preset', default='small', help='size of the synthetic data')
     add('--modalities', nargs='*', help='the modalities to use, in this order')
     add(
@@ -101,16 +102,17 @@ def parse_args() -> argparse.Namespace:
 
 def load(args: argparse.Namespace) -> HeteroData:
     dataset: InMemoryDataset
+    processed_dir = args.processed_dir or osp.join(args.output, 'processed')
     if args.data == 'synthetic':
         dataset = SyntheticMultimodal(args.preset)
     elif args.data in PAPER:
         names = ('image', 'text') if args.modalities is None else args.modalities
         dataset = AmazonMultimodal(
-            args.root, args.data, names, processed_dir=args.processed_dir
+            args.root, args.data, names, processed_dir=processed_dir
         )
     else:
         dataset = MultimodalDataset.from_folder(
-            args.data, modalities=args.modalities, processed_dir=args.processed_dir
+            args.data, modalities=args.modalities, processed_dir=processed_dir
         )
     return dataset[0]
 
@@ -157,12 +159,17 @@ settings = {
     key: value if getattr(args, key) is None else getattr(args, key)
     for key, value in PAPER.get(name, PAPER['baby']).items()
 }
+wide = settings['num_hyperedges'] > MAX_FUSED_COLUMNS
+half_contrast = wide and args.precision == 'bfloat16'
 model = LGMRec(
     num_users,
     num_items,
     {modality: data[modality].num_features for modality in names},
     embedding_dim=args.embedding_dim,
     temperature=args.temperature,
+    contrast=HypergraphContrast(
+        args.temperature, backend='bfloat16' if half_contrast else 'auto'
+    ),
     **settings,
 ).to(device)
 print(data, sampler, *evaluators.values(), model, sep='\n')
@@ -202,6 +209,9 @@ print(
     f'(best epoch {history.best_epoch} of {history.epochs_run}):\n'
 )
 print(results_table(rows))
+num_skipped = evaluators['test'].num_skipped
+if num_skipped > 0:
+    print(f'\nSkipped {num_skipped} test users without a training pair.')
 if name in PUBLISHED:
     print('\nPublished numbers hold for the split and the features of their source.')
 print(

@@ -64,9 +64,7 @@ class HyperedgeMembership(Module):
     def forward(self, logits: Tensor) -> Tensor:
         fused = self.training and logits.is_cpu and logits.dtype == torch.float32
         if fused and has_extension():
-            return fused_membership(
-                logits, self.temperature, self.noise, self.dropout
-            )
+            return fused_membership(logits, self.temperature, self.noise, self.dropout)
         if self.training or self.noisy_eval:
             logits = self.add_noise(logits)
         membership = (logits / self.temperature).softmax(dim=-1)

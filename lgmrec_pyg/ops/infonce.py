@@ -108,9 +108,7 @@ def _chunked(
     return _in_chunks(anchors, keys, anchors.dtype)
 
 
-def _half(
-    anchors: Tensor, keys: Tensor, bound: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _half(anchors: Tensor, keys: Tensor, bound: float) -> tuple[Tensor, Tensor, Tensor]:
     return _in_chunks(anchors, keys, torch.bfloat16)
 
 

@@ -21,9 +21,7 @@ class TrainingStep:
         - **output:** the named tuple that the model's loss returns, detached
     """
 
-    def __init__(
-        self, model: Any, inputs: Sequence[Any], optimizer: Optimizer
-    ) -> None:
+    def __init__(self, model: Any, inputs: Sequence[Any], optimizer: Optimizer) -> None:
         self.model = model
         self.inputs = inputs
         self.optimizer = optimizer

@@ -1,3 +1,4 @@
+import warnings
 from typing import Any
 
 import torch
@@ -66,7 +67,9 @@ class ToAdjacency(BaseTransform):
             _to_edge_index(data)
         else:
             sparse_csr = torch.sparse_csr if layout == 'csr' else None
-            data = T.ToSparseTensor(attr='edge_weight', layout=sparse_csr)(data)
+            with warnings.catch_warnings():  # That the layout is in beta.
+                warnings.filterwarnings('ignore', 'Sparse', UserWarning)
+                data = T.ToSparseTensor(attr='edge_weight', layout=sparse_csr)(data)
         for (edge_type, key), value in labels.items():
             data[edge_type][key] = value
         return data

@@ -3,9 +3,7 @@ import torch
 
 from lgmrec_pyg.ops.extension import fused_membership, has_extension
 
-pytestmark = pytest.mark.skipif(
-    not has_extension(), reason='needs the C++ extension'
-)
+pytestmark = pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
 
 
 @pytest.mark.parametrize(('n', 'k'), [(1, 1), (3, 4), (700, 3), (50, 64), (2, 5000)])

@@ -42,7 +42,9 @@ def test_step_is_plain_gradient_descent() -> None:
 def test_capture_needs_a_gpu() -> None:
     model, inputs = build()
     optimizer = torch.optim.Adam(model.parameters())
-    with pytest.raises(ValueError, match=r"CUDA device .* \(got a parameter on 'cpu'\)"):
+    with pytest.raises(
+        ValueError, match=r"CUDA device .* \(got a parameter on 'cpu'\)"
+    ):
         CapturedStep(model, inputs, optimizer)
 
 
