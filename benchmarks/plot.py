@@ -1,12 +1,11 @@
 r"""Plots of a CSV: ``python -m benchmarks.plot benchmark-results/spmm.csv``."""
 
 import argparse
+import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from benchmarks.report import read_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,6 +158,12 @@ def _draw_bars(
         bar = axis.bar(name, value, color=colors[name], label=name)
         axis.bar_label(bar, fmt='%.3g', fontsize=7)
     axis.tick_params(axis='x', labelrotation=20, labelsize=7)
+
+
+def read_rows(path: str) -> list[dict[str, str]]:
+    r"""Reads the rows of a CSV."""
+    with open(path, newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

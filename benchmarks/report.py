@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.environment import busy_warning, describe_environment
 from benchmarks.harness import Call, Timing, compare
+from benchmarks.plot import plot_csv
 from benchmarks.profiling import peak_memory, write_trace
 
 OUTPUT = 'benchmark-results'
@@ -72,8 +73,6 @@ class Report:
         if self.rows:
             print(f'Wrote {len(self.rows)} rows to {self.path}')
         if kind is None and not self.args.no_plots:
-            from benchmarks.plot import plot_csv
-
             for path in plot_csv(self.path):
                 print(f'Plotted {path}')
 
@@ -137,12 +136,6 @@ class Report:
             if not exists:
                 writer.writeheader()
             writer.writerow({key: _cell(value) for key, value in full.items()})
-
-
-def read_rows(path: str) -> list[dict[str, str]]:
-    r"""Reads the rows of a CSV."""
-    with open(path, newline='', encoding='utf-8') as file:
-        return list(csv.DictReader(file))
 
 
 def _cell(value: object) -> object:

@@ -3,7 +3,8 @@ import argparse
 import pytest
 import torch
 
-from benchmarks.report import Report, add_common_arguments, read_rows
+from benchmarks.plot import read_rows
+from benchmarks.report import Report, add_common_arguments
 
 
 def arguments(tmp_path, *more: str) -> argparse.Namespace:

@@ -3,7 +3,7 @@ import torch
 
 from benchmarks import spmm
 from benchmarks.graphs import compress, power_law_graph
-from benchmarks.report import read_rows
+from benchmarks.plot import read_rows
 from lgmrec_pyg.ops.spmm import KERNELS
 
 CANDIDATES = [*(kernel for kernel in KERNELS if kernel != 'triton'), *spmm.YARDSTICKS]

@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from benchmarks.report import read_rows
+from benchmarks.plot import read_rows
 
 SIDES = {'reference', 'library', 'library bf16'}
 SUITES = {
