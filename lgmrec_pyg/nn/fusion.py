@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
+from lgmrec_pyg.ops import unit_rows
+
 
 class HypergraphEmbedding(NamedTuple):
     r"""Embeddings :math:`\mathbf{G} = \tilde{\mathbf{H}} \mathbf{L}` that nodes
@@ -78,10 +80,13 @@ class LocalGlobalFusion(Module):
         self.alpha = alpha
         self.collaborative = collaborative
 
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
+
     def forward(self, node: NodeEmbedding) -> Tensor:
-        parts = [F.normalize(x) for x in node.modality]
+        parts = [unit_rows(x) for x in node.modality]
         if node.hypergraph:
-            parts.append(self.alpha * F.normalize(self.sum_modalities(node.hypergraph)))
+            parts.append(self.alpha * unit_rows(self.sum_modalities(node.hypergraph)))
         if self.collaborative or not parts:
             parts.insert(0, node.collaborative)
         out = parts[0]

@@ -59,6 +59,9 @@ class GlobalHypergraph(Module):
         self.membership = HyperedgeMembership(temperature, dropout, noise, noisy_eval)
         self.conv = SoftHypergraphConv(normalize)
 
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
+
     def forward(
         self,
         x_item: Tensor,
@@ -88,4 +91,7 @@ class GlobalHypergraph(Module):
         )
 
     def __repr__(self) -> str:
-        return f'{self.__class__.__name__}({self.num_layers})'
+        return (
+            f'{self.__class__.__name__}({self.num_layers}, {self.membership}, '
+            f'{self.conv})'
+        )

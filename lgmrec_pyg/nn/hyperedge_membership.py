@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
-from lgmrec_pyg.ops.extension import NOISES, fused_membership, has_extension
+from lgmrec_pyg.ops.extension import NOISES, can_fuse, fused_membership
 
 
 class HyperedgeMembership(Module):
@@ -50,7 +50,7 @@ class HyperedgeMembership(Module):
         noisy_eval: bool = False,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
+        if not temperature > 0:
             raise ValueError(f"'temperature' needs to be positive (got {temperature})")
         if not 0 <= dropout < 1:
             raise ValueError(f"'dropout' needs to be in [0, 1) (got {dropout})")
@@ -61,9 +61,11 @@ class HyperedgeMembership(Module):
         self.noise = noise
         self.noisy_eval = noisy_eval
 
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
+
     def forward(self, logits: Tensor) -> Tensor:
-        fused = self.training and logits.is_cpu and logits.dtype == torch.float32
-        if fused and has_extension():
+        if self.training and can_fuse(logits):
             return fused_membership(logits, self.temperature, self.noise, self.dropout)
         if self.training or self.noisy_eval:
             logits = self.add_noise(logits)
@@ -81,5 +83,6 @@ class HyperedgeMembership(Module):
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}(temperature={self.temperature}, '
-            f'dropout={self.dropout}, noise={self.noise!r})'
+            f'dropout={self.dropout}, noise={self.noise!r}, '
+            f'noisy_eval={self.noisy_eval})'
         )

@@ -6,7 +6,7 @@ from torch.nn import Module
 from torch_geometric.typing import Adj, OptTensor
 
 from lgmrec_pyg.nn.conv.bipartite_conv import BipartiteConv
-from lgmrec_pyg.ops import drop_weight, has_weight, normalize_adj
+from lgmrec_pyg.ops import has_weight, normalize_adj
 
 
 class BipartiteGraph(NamedTuple):
@@ -30,8 +30,18 @@ class BipartiteGraph(NamedTuple):
     def normalized(
         self, num_users: int, num_items: int, dtype: torch.dtype | None = None
     ) -> 'BipartiteGraph':
-        r"""Symmetric normalization of a graph that carries no weights."""
-        if has_weight(self.to_item, self.to_item_weight):
+        r"""Symmetric normalization of a graph that carries no weights.
+
+        Raises:
+            ValueError: If only one of the two directions carries weights.
+        """
+        weighted = has_weight(self.to_item, self.to_item_weight)
+        if weighted != has_weight(self.to_user, self.to_user_weight):
+            raise ValueError(
+                'Both directions of the graph need to carry weights, or none '
+                f'(got weights only from {"users" if weighted else "items"})'
+            )
+        if weighted:
             return self
         to_item, to_item_weight = normalize_adj(
             self.to_item, None, 'sym', (num_items, num_users), dtype
@@ -40,10 +50,6 @@ class BipartiteGraph(NamedTuple):
             self.to_user, None, 'sym', (num_users, num_items), dtype
         )
         return BipartiteGraph(to_item, to_user, to_item_weight, to_user_weight)
-
-    def binary(self) -> 'BipartiteGraph':
-        r"""The graph without its weights."""
-        return BipartiteGraph(drop_weight(self.to_item), drop_weight(self.to_user))
 
 
 class LocalPropagation(Module):

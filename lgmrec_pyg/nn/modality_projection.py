@@ -19,7 +19,8 @@ class ModalityProjection(Module):
     with the weights :math:`\mathbf{W}` of the local module and the hyperedges
     :math:`\mathbf{V}`, which live in the space of the raw features. One product
     reads the wide features once for both. Features in half precision are
-    multiplied in half precision; weights and output keep full precision.
+    multiplied in half precision; weights and output keep full precision. Any other
+    features take the type of the weights.
 
     Args:
         in_channels (int): The width :math:`d_m` of the features.
@@ -66,6 +67,8 @@ class ModalityProjection(Module):
                 f'{self} needs features with {self.in_channels} columns '
                 f'(got {x.size(-1)})'
             )
+        if x.dtype not in (torch.float16, torch.bfloat16):
+            x = x.to(self.weight.dtype)
         return _ProjectFrozen.apply(x, torch.cat([self.weight, self.hyperedge], dim=1))
 
     def __repr__(self) -> str:

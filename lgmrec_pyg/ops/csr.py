@@ -39,7 +39,17 @@ class CSR(NamedTuple):
 
 
 def from_coo(row: Tensor, col: Tensor, value: OptTensor, size: tuple[int, int]) -> CSR:
-    r"""Compresses unsorted coordinates, keeping the order within a row."""
+    r"""Compresses unsorted coordinates, keeping the order within a row.
+
+    Raises:
+        ValueError: If a coordinate lies outside of the matrix.
+    """
+    for name, index, length in (('row', row, size[0]), ('column', col, size[1])):
+        if index.numel() > 0 and not 0 <= int(index.min()) <= int(index.max()) < length:
+            raise ValueError(
+                f'A {name} index needs to lie in [0, {length - 1}] for an adjacency of '
+                f'shape {tuple(size)} (got {int(index.min())} to {int(index.max())})'
+            )
     row, perm = index_sort(row, max_value=size[0], stable=True)
     value = None if value is None else value[perm]
     return CSR(index2ptr(row, size[0]), col[perm], value, size)
@@ -67,7 +77,10 @@ def to_csr(
             values, or the size of a plain edge index is unknown.
     """
     if isinstance(adj, EdgeIndex):
-        return _from_edge_index(adj, weight, size)
+        if adj.is_sorted:
+            return _from_edge_index(adj, weight, size)
+        size = tuple(adj.get_sparse_size()[::-1]) if size is None else size
+        adj = adj.as_tensor()
     if isinstance(adj, SparseTensor):
         _refuse_weight(weight, 'SparseTensor')
         rowptr, col, value = adj.csr()
@@ -94,8 +107,10 @@ def transposed(adj: Adj, csr: CSR, weight: OptTensor = None) -> CSR:
         value = None if csr.value is None else csr.value[perm]
         row, size = adj.storage.row()[perm], csr.size[::-1]
         return CSR(adj.storage.colptr(), row, value, size)
-    if isinstance(adj, EdgeIndex):
+    if isinstance(adj, EdgeIndex) and adj.is_sorted:
         (rowptr, col), perm = adj.get_csr()
+        if rowptr.numel() != csr.size[1] + 1:  # The cache was filled without a size.
+            return csr.t()
         return CSR(rowptr, col, _permute(weight, perm), csr.size[::-1])
     return csr.t()
 

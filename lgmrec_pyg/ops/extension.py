@@ -60,10 +60,16 @@ def fused_infonce(
         shape :math:`(B)`, and the gradients of the sum of their logarithms with
         respect to anchors and keys.
     """
-    if anchors.dtype != torch.float32 or anchors.size(1) > MAX_FUSED_COLUMNS:
+    width = anchors.size(1)
+    if not all(x.is_cpu and x.dtype == torch.float32 for x in (anchors, keys)):
         raise ValueError(
-            f"backend 'fused' needs float32 and at most {MAX_FUSED_COLUMNS} columns "
-            f'(got {anchors.dtype} and {anchors.size(1)})'
+            f"backend 'fused' needs float32 on CPU (got {anchors.dtype} on "
+            f"'{anchors.device}' and {keys.dtype} on '{keys.device}')"
+        )
+    if not 1 <= width <= MAX_FUSED_COLUMNS or keys.size(1) != width:
+        raise ValueError(
+            f"backend 'fused' needs 1 to {MAX_FUSED_COLUMNS} columns on both sides "
+            f'(got {width} and {keys.size(1)})'
         )
     anchors, keys_t = anchors.contiguous(), keys.t().contiguous()
     sums = anchors.new_empty(anchors.size(0))
@@ -84,6 +90,12 @@ def fused_infonce(
 
 
 NOISES = (None, 'gumbel', 'logistic')
+
+
+def can_fuse(logits: Tensor) -> bool:
+    r"""Whether :func:`fused_membership` takes these logits."""
+    fits = logits.is_cpu and logits.dtype == torch.float32 and logits.dim() == 2
+    return fits and logits.size(1) > 0 and has_extension()
 
 
 def fused_membership(

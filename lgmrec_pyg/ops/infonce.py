@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -26,15 +27,16 @@ def infonce(
         \frac{\mathbf{a}_b^{\top} \mathbf{k}_n}{\tau} \right) -
         \frac{\mathbf{a}_b^{\top} \mathbf{k}_{i_b}}{\tau} \right),
 
-    exact, in memory for a few rows of the :math:`B \times N` similarities. The
-    gradients are computed in the forward pass, where the exponentials are at
-    hand.
+    exact, in memory for a few rows of the :math:`B \times N` similarities (all of
+    them for temperatures under 0.025, where sums could underflow). The gradients
+    are computed in the forward pass, where the exponentials are at hand.
 
     Inner products are cosines and so at most 1, which bounds the exponents
     without a pass over their maximum; see :func:`unit_rows`.
 
     Args:
-        anchors (torch.Tensor): Anchors of shape :math:`(B, K)`.
+        anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, so scaled that
+            no inner product with a key exceeds 1.
         keys (torch.Tensor): Keys of shape :math:`(N, K)`.
         index (torch.Tensor): The key :math:`i_b` of every anchor, of shape
             :math:`(B)`.
@@ -49,41 +51,61 @@ def infonce(
             :func:`choose_backend`. (default: :obj:`"auto"`)
 
     Raises:
-        ValueError: If the backend is unknown.
+        ValueError: If the backend is unknown or the shapes do not agree.
         ImportError: If the C++ extension is asked for but was not built.
     """
+    check_backend(backend)
+    if anchors.size(1) != keys.size(1) or anchors.dtype != keys.dtype:
+        raise ValueError(
+            f"'anchors' and 'keys' need to agree in width and type (got "
+            f'{anchors.size(1)} and {keys.size(1)}, {anchors.dtype} and {keys.dtype})'
+        )
+    if index.numel() != anchors.size(0):
+        raise ValueError(
+            f"'index' needs to hold one key for each of {anchors.size(0)} anchors "
+            f'(got {index.numel()})'
+        )
     positive = (anchors * F.embedding(index, keys)).sum() / temperature
+    if backend == 'auto':
+        backend = choose_backend(anchors)
     if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
         total = (anchors @ keys.t() / temperature).logsumexp(dim=1).sum()
     else:
-        if backend == 'auto':
-            backend = choose_backend(anchors)
-        if backend not in BACKENDS:
-            options = ['auto', 'plain', *BACKENDS]
-            raise ValueError(
-                f"'backend' needs to be one of {options} (got '{backend}')"
-            )
-        total = _SumLogSumExp.apply(
-            anchors / temperature, keys, 1 / temperature, BACKENDS[backend]
-        )
+        bound = 1 / temperature
+        total = _SumLogSumExp.apply(anchors * bound, keys, bound, BACKENDS[backend])
     return total - positive
 
 
 def unit_rows(x: Tensor) -> Tensor:
     r"""Rows scaled to unit length; zero rows stay zero."""
-    return F.normalize(x)
+    return F.normalize(x, eps=smallest_norm(x.dtype))
+
+
+def smallest_norm(dtype: torch.dtype) -> float:
+    r"""The norm under which a row counts as zero."""
+    return max(1e-12, torch.finfo(dtype).tiny)
+
+
+def check_backend(backend: str) -> None:
+    r"""Raises an error if there is no such backend."""
+    options = ['auto', 'plain', *BACKENDS]
+    if backend not in options:
+        raise ValueError(f"'backend' needs to be one of {options} (got {backend!r})")
 
 
 def choose_backend(anchors: Tensor) -> str:
     r"""The fastest backend for the device and width at hand, as measured by the
     ``contrast`` benchmark.
     """
-    if anchors.dtype == torch.float32 and anchors.is_cuda:
+    single = anchors.dtype == torch.float32
+    if single and anchors.is_cuda and find_spec('triton') is not None:
         return 'triton'
-    narrow = anchors.size(1) <= MAX_FUSED_COLUMNS
-    if anchors.dtype == torch.float32 and anchors.is_cpu and narrow and has_extension():
-        return 'fused'
-    return 'chunked'
+    narrow = 1 <= anchors.size(1) <= MAX_FUSED_COLUMNS
+    return (
+        'fused'
+        if single and anchors.is_cpu and narrow and has_extension()
+        else 'chunked'
+    )
 
 
 class _SumLogSumExp(torch.autograd.Function):
@@ -105,7 +127,8 @@ class _SumLogSumExp(torch.autograd.Function):
 def _chunked(
     anchors: Tensor, keys: Tensor, bound: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return _in_chunks(anchors, keys, anchors.dtype)
+    half = anchors.dtype == torch.float16  # Exponentials would overflow.
+    return _in_chunks(anchors, keys, torch.float32 if half else anchors.dtype)
 
 
 def _half(anchors: Tensor, keys: Tensor, bound: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -119,15 +142,16 @@ def _in_chunks(
     ones = keys.new_ones(keys.size(0), 1)
     keys_t, keys_1 = keys.t().to(dtype), torch.cat([keys, ones], dim=1).to(dtype)
     grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.zeros_like(keys.t())
-    total = anchors.new_zeros(())
-    size = max(1, CHUNK_ELEMENTS // keys.size(0))
+    total = anchors.new_zeros((), dtype=torch.float64)
+    size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
     for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
         exp = (chunk.to(dtype) @ keys_t).exp_()
-        product, sums = (exp @ keys_1).to(grad.dtype).split([keys.size(1), 1], dim=1)
-        torch.div(product, sums, out=grad)
+        product, sums = (exp @ keys_1).split([keys.size(1), 1], dim=1)
+        sums = sums.to(torch.promote_types(dtype, torch.float32))
+        grad.copy_(product / sums)
         grad_keys_t += (chunk / sums).t().to(dtype) @ exp
         total += sums.log().sum()
-    return total, grad_anchors, grad_keys_t.t()
+    return total.to(anchors.dtype), grad_anchors, grad_keys_t.t()
 
 
 def _fused(

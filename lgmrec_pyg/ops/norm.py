@@ -1,8 +1,11 @@
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import degree
+
+_BINARY: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 def normalize_adj(
@@ -68,17 +71,18 @@ def drop_weight(adj: Adj) -> Adj:
     r"""The binary structure of an adjacency."""
     if isinstance(adj, SparseTensor):
         return adj.set_value(None, layout='coo')
-    if adj.layout == torch.sparse_csr:
-        return torch.sparse_csr_tensor(
-            adj.crow_indices(),
-            adj.col_indices(),
-            torch.ones_like(adj.values()),
-            adj.size(),
+    if adj.layout == torch.strided:
+        return adj
+    if adj not in _BINARY:  # Kept, so that its transpose is recognized in every step.
+        csr = adj if adj.layout == torch.sparse_csr else adj.to_sparse_csr()
+        _BINARY[adj] = torch.sparse_csr_tensor(
+            csr.crow_indices(),
+            csr.col_indices(),
+            torch.ones_like(csr.values()),
+            csr.size(),
             check_invariants=False,
         )
-    if adj.layout != torch.strided:
-        return drop_weight(adj.to_sparse_csr())
-    return adj
+    return _BINARY[adj]
 
 
 def _weights(

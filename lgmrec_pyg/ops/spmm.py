@@ -10,8 +10,10 @@ from torch_geometric.typing import WITH_TORCH_SPARSE, Adj, OptTensor, torch_spar
 from torch_geometric.utils import scatter
 
 from lgmrec_pyg.ops.csr import CSR, to_csr, transposed
+from lgmrec_pyg.ops.pairing import is_transpose
 
 
+@torch.compiler.disable  # Sparse layouts end in errors inside of the compiler.
 def spmm(
     adj: Adj,
     x: Tensor,
@@ -41,7 +43,8 @@ def spmm(
         weight (torch.Tensor, optional): Edge weights for an edge index.
             (default: :obj:`None`)
         reverse (SparseTensor or torch.Tensor, optional): The transpose of
-            :obj:`adj`, values included, of the same type. If not given, it is
+            :obj:`adj`, values included. If not given, or found to be something
+            else (see :func:`~lgmrec_pyg.ops.is_transpose`), the transpose is
             read from the caches of :obj:`adj`, or sorted out anew in every
             backward pass. (default: :obj:`None`)
         size (Tuple[int, int], optional): :math:`(N, M)`, for a plain edge
@@ -75,10 +78,9 @@ def spmm(
         )
 
     def backward_csr() -> CSR:
-        # An edge index caches its own transpose, in the order of its weights.
-        if reverse is None or isinstance(adj, EdgeIndex):
-            return transposed(adj, csr, weight)
-        return to_csr(reverse)
+        if reverse is not None and is_transpose(adj, reverse):
+            return to_csr(reverse)
+        return transposed(adj, csr, weight)
 
     return _SpMM.apply(x, csr, backward_csr, KERNELS[kernel])
 

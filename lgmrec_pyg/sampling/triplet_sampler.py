@@ -122,6 +122,7 @@ class TripletSampler:
             user (torch.Tensor): The user indices of shape
                 :obj:`[num_samples]`.
         """
+        user = user.long()
         num_free = self._num_free[user]
         if self._has_full_users and bool((num_free == 0).any()):
             full = int(user[num_free == 0][0])

@@ -163,6 +163,10 @@ def _train_epoch(
         names = losses._fields
         terms.append(torch.stack(losses))
 
+    if not terms:
+        raise ValueError(
+            f"'sampler' needs to yield batches (got none in epoch {epoch})"
+        )
     # The only wait for the device in an epoch.
     values = torch.stack(terms).double().cpu()
     _check_finite(values, names, epoch)

@@ -23,4 +23,8 @@ def test_layers(num_layers: int, normalize: bool) -> None:
 
 
 def test_repr() -> None:
-    assert repr(GlobalHypergraph(2)) == 'GlobalHypergraph(2)'
+    expected = (
+        'GlobalHypergraph(2, HyperedgeMembership(temperature=0.2, dropout=0.5, '
+        "noise='gumbel', noisy_eval=False), SoftHypergraphConv(normalize=True))"
+    )
+    assert repr(GlobalHypergraph(2, normalize=True)) == expected

@@ -47,6 +47,16 @@ def test_noise_in_evaluation_only_on_request() -> None:
     assert torch.allclose(first.sum(dim=1), torch.ones(50))  # Noise but no dropout.
 
 
+def test_other_shapes_and_types_take_the_plain_path() -> None:
+    membership = HyperedgeMembership(dropout=0.0, noise=None)
+    for size in [(5,), (2, 5, 3), (4, 0)]:
+        logits = torch.randn(size)
+        assert torch.allclose(membership(logits), (logits / 0.2).softmax(dim=-1))
+
+
 def test_repr() -> None:
-    expected = "HyperedgeMembership(temperature=0.2, dropout=0.5, noise='gumbel')"
+    expected = (
+        "HyperedgeMembership(temperature=0.2, dropout=0.5, noise='gumbel', "
+        'noisy_eval=False)'
+    )
     assert repr(HyperedgeMembership()) == expected

@@ -33,3 +33,29 @@ def test_errors_and_repr() -> None:
     assert repr(LocalPropagation(3, 'last')) == "LocalPropagation(3, readout='last')"
     with pytest.raises(ValueError, match=r"'readout' needs to be .* \(got 'sum'\)"):
         LocalPropagation(2, 'sum')
+
+
+def random_graph() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    dense = (torch.rand(7, 5) < 0.5).double()
+    dense[0] = 1
+    return dense, torch.randn(7, 2).double(), torch.randn(5, 2).double()
+
+
+def test_directions_with_unlike_weights_have_right_gradients() -> None:
+    dense, user, item = random_graph()
+    to_item = (dense / dense.sum(0).clamp(min=1)).t().to_sparse_csr()
+    to_user = (dense / dense.sum(1, keepdim=True).clamp(min=1)).to_sparse_csr()
+    graph = BipartiteGraph(to_item, to_user)
+    propagation = LocalPropagation(2)
+    inputs = user.requires_grad_(), item.requires_grad_()
+    assert torch.autograd.gradcheck(lambda u, i: propagation(u, i, graph), inputs)
+
+
+def test_weights_from_one_side_only_are_refused() -> None:
+    weight = torch.ones(2)
+    for graph, side in [
+        (GRAPH._replace(to_item_weight=weight), 'users'),
+        (GRAPH._replace(to_user_weight=weight), 'items'),
+    ]:
+        with pytest.raises(ValueError, match=f'weights only from {side}'):
+            LocalPropagation(1)(USER, ITEM, graph)

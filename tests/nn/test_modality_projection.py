@@ -51,3 +51,11 @@ def test_errors_and_repr() -> None:
         ValueError, match=r"'out_channels' needs to be positive \(got 0\)"
     ):
         ModalityProjection(4, 0)
+
+
+def test_features_of_other_types_take_that_of_the_weights() -> None:
+    projection = ModalityProjection(5, 3, num_hyperedges=2)
+    x = torch.randint(1, 9, (4, 5))
+    expected = x.float() @ torch.cat([projection.weight, projection.hyperedge], dim=1)
+    assert torch.allclose(projection(x), expected)
+    assert projection.double()(x.float()).dtype == torch.float64

@@ -110,5 +110,41 @@ def test_choice_and_errors() -> None:
     with pytest.raises(ValueError, match=r"'backend' needs to be one of .* 'magic'"):
         infonce(anchors, keys, index, backend='magic')
     if has_extension():
-        with pytest.raises(ValueError, match='needs float32 and at most 16 columns'):
+        with pytest.raises(ValueError, match='needs float32 on CPU'):
             infonce(anchors, keys, index, backend='fused')
+
+
+def test_shapes_have_to_agree() -> None:
+    anchors, keys, index = draw(4, 6, 3)
+    with pytest.raises(ValueError, match=r'agree in width and type \(got 3 and 2'):
+        infonce(anchors, keys[:, :2], index)
+    with pytest.raises(ValueError, match='agree in width and type'):
+        infonce(anchors.float(), keys, index)
+    with pytest.raises(ValueError, match=r'one key for each of 4 anchors \(got 1\)'):
+        infonce(anchors, keys, index[:1])
+    if has_extension():
+        with pytest.raises(ValueError, match='needs 1 to 16 columns on both sides'):
+            fused_infonce(torch.zeros(4, 0), torch.zeros(6, 0), 1.0)
+        with pytest.raises(ValueError, match='needs 1 to 16 columns on both sides'):
+            fused_infonce(torch.zeros(4, 3), torch.zeros(6, 1), 1.0)
+        with pytest.raises(ValueError, match=r"needs float32 on CPU .* on 'meta'"):
+            fused_infonce(torch.zeros(4, 3, device='meta'), torch.zeros(6, 3), 1.0)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_inputs(dtype: torch.dtype) -> None:
+    anchors, keys, index = draw(40, 3000, 8)
+    loss = infonce(anchors.to(dtype), keys.to(dtype), index, 0.2)
+    assert torch.allclose(
+        loss.double(), reference(anchors, keys, index, 0.2), rtol=0.02
+    )
+
+
+def test_bfloat16_backend_is_close() -> None:
+    anchors, keys, index = draw(64, 900, 64)
+    inputs = [x.float().requires_grad_() for x in (anchors, keys)]
+    losses = [infonce(*inputs, index, 0.2, b) for b in ('plain', 'bfloat16')]
+    assert torch.allclose(*losses, rtol=5e-3)
+    grads = [torch.autograd.grad(loss, inputs) for loss in losses]
+    for a, b in zip(*grads, strict=True):
+        assert (a - b).norm() < 0.02 * a.norm()

@@ -4,7 +4,15 @@ from graphs import ADJ_KINDS, inputs_of, irregular_graph
 from torch_geometric.typing import WITH_TORCH_SPARSE
 
 from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS
-from lgmrec_pyg.ops import CSR, choose_kernel, has_weight, normalize_adj, spmm, to_csr
+from lgmrec_pyg.ops import (
+    CSR,
+    choose_kernel,
+    has_weight,
+    is_transpose,
+    normalize_adj,
+    spmm,
+    to_csr,
+)
 from lgmrec_pyg.ops.csr import transposed
 from lgmrec_pyg.ops.spmm import KERNELS
 
@@ -141,3 +149,27 @@ def test_errors() -> None:
         spmm(torch.tensor([[0], [1]]), x)
     with pytest.raises(ValueError, match="'weight' needs to be None"):
         spmm(adj, x, torch.ones(5))
+
+
+def test_indices_out_of_range_are_refused() -> None:
+    index = torch.tensor([[0, 1, 2], [0, 1, 5]])
+    with pytest.raises(ValueError, match=r'row index needs to lie in \[0, 2\]'):
+        spmm(index, torch.ones(3, 2), size=(3, 3))
+    with pytest.raises(ValueError, match=r'column index needs to lie in \[0, 2\]'):
+        spmm(index.flip(0), torch.ones(3, 2), size=(3, 3))
+
+
+@pytest.mark.parametrize('change', ['values', 'structure', 'size'])
+def test_a_reverse_that_is_not_the_transpose_is_not_used(change: str) -> None:
+    reverse = DENSE.t().clone()
+    if change == 'values':
+        reverse *= 2
+    elif change == 'structure':
+        reverse[0, 0] = 1
+    adj = csr_tensor(DENSE)
+    other = csr_tensor(reverse if change != 'size' else reverse[:, :4])
+    assert not is_transpose(adj, other)
+    assert is_transpose(adj, csr_tensor(DENSE.t()))
+    x = torch.randn(4, 3, requires_grad=True)
+    spmm(adj, x, reverse=other).sum().backward()
+    assert torch.allclose(x.grad, DENSE.sum(0).view(-1, 1).expand(4, 3))

@@ -28,7 +28,8 @@ class BipartiteConv(MessagePassing):
             of its own: :obj:`"sym"` (above), :obj:`"mean"`
             (:math:`w_{ji} = 1 / \deg(i)`) or :obj:`None`
             (:math:`w_{ji} = 1`). Weights that come with the adjacency are used
-            as they are. (default: :obj:`"sym"`)
+            as they are, and a :class:`torch.Tensor` in a sparse layout always
+            comes with weights. (default: :obj:`"sym"`)
         kernel (str, optional): The kernel of :func:`~lgmrec_pyg.ops.spmm`.
             (default: :obj:`"auto"`)
         **kwargs (optional): Additional arguments of
@@ -84,6 +85,8 @@ class BipartiteConv(MessagePassing):
                 plain edge index. (default: :obj:`None`)
         """
         x = (x, None) if isinstance(x, Tensor) else x
+        if isinstance(edge_index, EdgeIndex) and None in edge_index.sparse_size():
+            edge_index = edge_index.as_tensor()  # PyG would guess its size.
         num_dst = _num_dst(x[1], edge_index, num_dst)
         size = (x[0].size(0), num_dst)
         if self.norm is not None:
@@ -97,7 +100,9 @@ class BipartiteConv(MessagePassing):
         )
 
     def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
-        return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
+        if edge_weight is None:
+            return x_j
+        return edge_weight.view(-1, 1).to(x_j.dtype) * x_j
 
     def message_and_aggregate(
         self,

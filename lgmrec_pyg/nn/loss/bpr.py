@@ -19,6 +19,9 @@ class BPRLoss(Module):
         - **output:** a scalar
     """
 
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
+
     def forward(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         return F.softplus((user * (neg - pos)).sum(dim=-1)).mean()
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
-from lgmrec_pyg.ops.infonce import infonce, unit_rows
+from lgmrec_pyg.ops.infonce import check_backend, infonce, smallest_norm, unit_rows
 
 
 class HypergraphContrast(Module):
@@ -23,7 +23,9 @@ class HypergraphContrast(Module):
     :math:`B \times N` similarities are never stored. Embeddings that come as
     :class:`~lgmrec_pyg.nn.HypergraphEmbedding` with fewer hyperedges :math:`K`
     than columns :math:`d` stay in their two factors: every similarity then costs
-    :math:`K` instead of :math:`d` multiplications, with the same result.
+    :math:`K` instead of :math:`d` multiplications, with the same result up to
+    rounding (single precision loses digits where embeddings are small differences,
+    below a hundredth, of large hyperedge features).
 
     Args:
         temperature (float, optional): The temperature :math:`\tau`.
@@ -54,16 +56,20 @@ class HypergraphContrast(Module):
         backend: str = 'auto',
     ) -> None:
         super().__init__()
-        if temperature <= 0:
+        if not temperature > 0:
             raise ValueError(f"'temperature' needs to be positive (got {temperature})")
         if reduction not in ('sum', 'mean'):
             raise ValueError(
                 f"'reduction' needs to be 'sum' or 'mean' (got {reduction!r})"
             )
+        check_backend(backend)
         self.temperature = temperature
         self.reduction = reduction
         self.symmetric = symmetric
         self.backend = backend
+
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
 
     def forward(
         self,
@@ -123,9 +129,11 @@ def low_rank_cosine(
 
 
 def _norm(x: HypergraphEmbedding) -> Tensor:
-    gram = x.latent @ x.latent.t()
-    square = ((x.membership @ gram) * x.membership).sum(dim=1, keepdim=True)
-    return square.clamp_min(1e-24).sqrt()
+    # In double precision: hyperedges that nearly cancel leave little of the square.
+    membership, latent = x.membership.double(), x.latent.double()
+    square = ((membership @ (latent @ latent.t())) * membership).sum(1, keepdim=True)
+    eps = smallest_norm(x.membership.dtype)
+    return square.clamp_min(eps**2).sqrt().to(x.membership.dtype)
 
 
 def _is_low_rank(x: Tensor | HypergraphEmbedding) -> TypeGuard[HypergraphEmbedding]:

@@ -4,12 +4,21 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import Embedding, Module, ModuleDict
+from torch.nn import Embedding, Module
 from torch_geometric.data import HeteroData
 from torch_geometric.nn.inits import reset
+from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.typing import Adj, EdgeType
 
-from lgmrec_pyg.graph import INTERACTS, ITEM, REV_INTERACTS, USER, describes, modalities
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    REV_INTERACTS,
+    USER,
+    describes,
+    modalities,
+    validate_graph,
+)
 from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
@@ -68,7 +77,7 @@ class LGMRec(Module):
         num_users (int): The number of users :math:`|\mathcal{U}|`.
         num_items (int): The number of items :math:`|\mathcal{I}|`.
         feature_dims (Dict[str, int]): The feature width :math:`d_m` of every
-            modality. The first one is the anchor of the contrast.
+            modality. Of every two, the former is the anchor of the contrast.
         embedding_dim (int, optional): The embedding size :math:`d`.
             (default: :obj:`64`)
         num_collaborative_layers (int, optional): Layers of the ID embeddings.
@@ -137,7 +146,13 @@ class LGMRec(Module):
         contrast: Module | None = None,
     ) -> None:
         super().__init__()
-        for name, value in [('num_users', num_users), ('num_items', num_items)]:
+        sizes = {
+            'num_users': num_users,
+            'num_items': num_items,
+            'embedding_dim': embedding_dim,
+            'num_hyperedges': num_hyperedges,
+        }
+        for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"'{name}' needs to be positive (got {value})")
         if not parts or not set(parts) <= set(PARTS):
@@ -175,12 +190,16 @@ class LGMRec(Module):
 
     @classmethod
     def from_data(cls, data: HeteroData, **kwargs: Any) -> 'LGMRec':
-        r"""Reads the sizes from a graph.
+        r"""Checks a graph, and reads the sizes from it.
 
         Args:
             data (HeteroData): The multimodal interaction graph.
             **kwargs (optional): Additional arguments of :class:`LGMRec`.
+
+        Raises:
+            ValueError: See :func:`~lgmrec_pyg.graph.validate_graph`.
         """
+        validate_graph(data)
         dims = {name: data[name].num_features for name in modalities(data)}
         return cls(data[USER].num_nodes, data[ITEM].num_nodes, dims, **kwargs)
 
@@ -263,6 +282,11 @@ class LGMRec(Module):
             neg (torch.Tensor): Items the users have not interacted with, of
                 shape :math:`(B)`.
         """
+        if not user.size() == pos.size() == neg.size():
+            raise ValueError(
+                f"'user', 'pos' and 'neg' need to be of one size (got "
+                f'{tuple(user.size())}, {tuple(pos.size())}, {tuple(neg.size())})'
+            )
         items = self.fusion(out.item.select(torch.cat([pos, neg])))
         users, (positives, negatives) = (
             self.fusion(out.user.select(user)),

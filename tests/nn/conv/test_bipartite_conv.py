@@ -1,6 +1,7 @@
 import pytest
 import torch
 from graphs import ADJ_KINDS, dense_interactions, inputs_of, irregular_graph
+from torch_geometric import EdgeIndex
 from torch_geometric.nn import LGConv
 
 from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS
@@ -69,3 +70,17 @@ def test_errors_and_repr() -> None:
         BipartiteConv('max')
     with pytest.raises(ValueError, match="'num_dst' is required"):
         BipartiteConv()(X, INDEX)
+
+
+@pytest.mark.parametrize('sort_order', [None, 'row', 'col'])
+def test_edge_index_without_a_size(sort_order: str | None) -> None:
+    index = torch.tensor([[0, 0, 1], [0, 1, 1]])
+    edge_index = EdgeIndex(index, sort_order=sort_order)
+    out = BipartiteConv()(X, edge_index, num_dst=5)
+    assert torch.equal(out, BipartiteConv()(X, index, num_dst=5))
+    assert out.size(0) == 5
+
+
+def test_weights_follow_the_type_of_features() -> None:
+    weight = torch.rand(3, dtype=torch.float64)
+    assert BipartiteConv()(X, INDEX, weight, num_dst=3).dtype == torch.float32

@@ -61,3 +61,19 @@ def test_errors_and_repr() -> None:
         HypergraphContrast(-1.0)
     with pytest.raises(ValueError, match=r"'reduction' needs to be .* \(got 'none'\)"):
         HypergraphContrast(reduction='none')
+
+
+def test_low_rank_form_of_hyperedges_that_nearly_cancel() -> None:
+    eps = 1e-3
+    direction = torch.randn(1, 16)
+    sign = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]])
+    embeddings = [
+        HypergraphEmbedding(
+            torch.full((12, 4), 0.25) + eps * torch.rand(12, 4),
+            sign * direction + eps * torch.randn(4, 16),
+        )
+        for _ in range(2)
+    ]
+    loss = HypergraphContrast()(*embeddings, INDEX)
+    exact = [HypergraphEmbedding(*(x.double() for x in e)).dense() for e in embeddings]
+    assert torch.allclose(loss.double(), reference(*exact, 0.2), rtol=0.02)

@@ -10,7 +10,7 @@ from reference import DenseLGMRec, Parameters
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import describes, modalities
+from lgmrec_pyg.graph import INTERACTS, describes, modalities
 from lgmrec_pyg.nn import LGMRec
 
 TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
@@ -250,6 +250,8 @@ def test_repr() -> None:
     ('kwargs', 'message'),
     [
         ({'num_users': 0}, r"'num_users' needs to be positive \(got 0\)"),
+        ({'num_hyperedges': 0}, r"'num_hyperedges' needs to be positive \(got 0\)"),
+        ({'embedding_dim': 0}, r"'embedding_dim' needs to be positive \(got 0\)"),
         ({'num_items': -1}, r"'num_items' needs to be positive \(got -1\)"),
         ({'parts': ()}, r"'parts' needs to be some of"),
         ({'parts': ('local',)}, r"'parts' needs to be some of .* \(got \('local',\)\)"),
@@ -276,3 +278,40 @@ def test_missing_inputs() -> None:
         model(x_dict, one_way)
     with pytest.raises(ValueError, match=r"needs to hold the modality 'text'"):
         model({'image': x_dict['image']}, adj_dict)
+
+
+def test_modalities_may_have_any_name() -> None:
+    data = irregular_graph(1, dtype=torch.float32)
+    for name in ('clip.vit', 'type', 'keys'):
+        other = HeteroData()
+        for node_type in ('user', 'item'):
+            other[node_type].num_nodes = data[node_type].num_nodes
+        other[INTERACTS].edge_index = data[INTERACTS].edge_index
+        other[name].x = data['image'].x
+        edge_index = data[describes('image')].edge_index
+        other[describes(name)].edge_index = edge_index
+        torch.manual_seed(0)
+        model = LGMRec.from_data(other, embedding_dim=8).eval()
+        torch.manual_seed(0)
+        expected = LGMRec.from_data(data, embedding_dim=8).eval()
+        for a, b in zip(
+            model.embed(*inputs_of(other, 'csr', torch.float32)),
+            expected.embed(*inputs_of(data, 'csr', torch.float32)),
+            strict=True,
+        ):
+            assert torch.equal(a, b)
+
+
+def test_from_data_checks_the_graph() -> None:
+    data = irregular_graph()
+    data[INTERACTS].edge_index[1, 0] = 99
+    with pytest.raises(ValueError, match="'item' indices from 0 to 8"):
+        LGMRec.from_data(data)
+
+
+def test_triplets_of_unlike_sizes_are_refused() -> None:
+    data = irregular_graph()
+    model = build(data)
+    out = model(*inputs_of(data, 'csr'))
+    with pytest.raises(ValueError, match='need to be of one size'):
+        model.loss(out, TRIPLETS[0, :1], *TRIPLETS[1:])
