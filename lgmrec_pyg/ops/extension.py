@@ -19,7 +19,9 @@ def _library() -> ctypes.CDLL | None:
     pointer, long, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
     integer, pointers = ctypes.c_int, [ctypes.c_void_p] * 3
     library.infonce.argtypes = [pointer, pointer, long, long, integer, real, integer]
-    library.infonce.argtypes += pointers
+    library.infonce.argtypes += [pointer, *pointers]
+    library.infonce_scratch.argtypes = [long, integer]
+    library.infonce_scratch.restype = long
     library.membership.argtypes = [pointer, long, long, real, integer, real]
     library.membership.argtypes += [ctypes.c_uint64, integer, pointer, pointer]
     library.membership_backward.argtypes = [*pointers, long, long, real, real]
@@ -73,15 +75,19 @@ def fused_infonce(
         )
     anchors, keys_t = anchors.contiguous(), keys.t().contiguous()
     sums = anchors.new_empty(anchors.size(0))
-    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.zeros_like(keys_t)
-    _require().infonce(
+    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.empty_like(keys_t)
+    library, num_threads = _require(), torch.get_num_threads()
+    size = num_threads * library.infonce_scratch(keys.size(0), width)
+    scratch = anchors.new_empty(size)
+    library.infonce(
         anchors.data_ptr(),
         keys_t.data_ptr(),
         anchors.size(0),
         keys.size(0),
         anchors.size(1),
         bound,
-        torch.get_num_threads(),
+        num_threads,
+        scratch.data_ptr(),
         sums.data_ptr(),
         grad_anchors.data_ptr(),
         grad_keys_t.data_ptr(),

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include "parallel.h"
 
@@ -31,19 +30,21 @@ inline float exp2_bounded(float x) {
   return p;
 }
 
-// Anchors [begin, end) against all keys. `keys` and `grad_keys` are K x N.
+// Anchors [begin, end) against all keys. `keys` and `grad_keys` are K x N, `exps`
+// is scratch of GROUP x N.
 template <int K>
-void run(const float *anchors, const float *keys, int64_t begin, int64_t end,
-         int64_t n, float bound, float *sums, float *grad_anchors,
-         float *grad_keys) {
+void run(const float *__restrict anchors, const float *__restrict keys,
+         int64_t begin, int64_t end, int64_t n, float bound, float *__restrict exps,
+         float *__restrict sums, float *__restrict grad_anchors,
+         float *__restrict grad_keys) {
   const float log2e = 1.44269504f, shift = bound * log2e;
-  std::vector<float> exps(GROUP * n);
+  std::fill(exps, exps + GROUP * n, 0.0f);
   for (int64_t i = begin; i < end; i += GROUP) {
-    const int64_t size = end - i < GROUP ? end - i : GROUP;
+    const int64_t size = std::min(GROUP, end - i);
     float weight[GROUP][K] = {};
     for (int64_t g = 0; g < size; g++) {
       float a[K], grad[K] = {}, sum = 0;
-      float *exp = exps.data() + g * n;
+      float *__restrict exp = exps + g * n;
       for (int k = 0; k < K; k++) a[k] = anchors[(i + g) * K + k] * log2e;
       for (int64_t j = 0; j < n; j++) {
         float x = -shift;
@@ -59,10 +60,9 @@ void run(const float *anchors, const float *keys, int64_t begin, int64_t end,
         weight[g][k] = anchors[(i + g) * K + k] / sum;
       }
     }
-    for (int64_t g = size; g < GROUP; g++)
-      std::memset(exps.data() + g * n, 0, n * sizeof(float));
+    // Rows of absent anchors hold old exponentials, but their weights are zero.
     for (int k = 0; k < K; k++) {
-      float *out = grad_keys + k * n;
+      float *__restrict out = grad_keys + k * n;
       for (int64_t j = 0; j < n; j++) {
         float x = out[j];
         for (int64_t g = 0; g < GROUP; g++) x += weight[g][k] * exps[g * n + j];
@@ -83,18 +83,26 @@ Run select(int k, std::integer_sequence<int, K...>) {
 }  // namespace
 
 
-// anchors: B x K, keys: K x N, grad_keys: K x N zeros; 1 <= K <= 16.
+// Floats of scratch a thread: memory that threads allocate themselves comes as
+// fresh pages in every call, which costs more than all arithmetic here.
+extern "C" int64_t infonce_scratch(int64_t n, int k) { return (GROUP + k) * n; }
+
+// anchors: B x K, keys and grad_keys: K x N; 1 <= K <= 16.
 extern "C" void infonce(const float *anchors, const float *keys, int64_t b,
                         int64_t n, int k, float bound, int num_threads,
-                        float *sums, float *grad_anchors, float *grad_keys) {
+                        float *scratch, float *sums, float *grad_anchors,
+                        float *grad_keys) {
   const Run run = select(k, std::make_integer_sequence<int, 16>());
-  const int64_t groups = (b + GROUP - 1) / GROUP;
-  std::vector<std::vector<float>> partial(num_threads);
-  parallel_for(groups, num_threads, [&](int t, int64_t begin, int64_t end) {
-    if (t > 0) partial[t].resize(n * k);
-    run(anchors, keys, begin * GROUP, std::min(end * GROUP, b), n, bound, sums,
-        grad_anchors, t == 0 ? grad_keys : partial[t].data());
+  const int64_t groups = (b + GROUP - 1) / GROUP, stride = infonce_scratch(n, k);
+  parallel_for(groups, num_threads, [=](int t, int64_t begin, int64_t end) {
+    float *exps = scratch + t * stride;
+    float *grad = t == 0 ? grad_keys : exps + GROUP * n;
+    std::fill(grad, grad + n * k, 0.0f);
+    run(anchors, keys, begin * GROUP, std::min(end * GROUP, b), n, bound, exps, sums,
+        grad_anchors, grad);
   });
-  for (int t = 1; t < num_threads; t++)
-    for (int64_t j = 0; j < n * k; j++) grad_keys[j] += partial[t][j];
+  for (int t = 1; t < num_threads; t++) {
+    const float *grad = scratch + t * stride + GROUP * n;
+    for (int64_t j = 0; j < n * k; j++) grad_keys[j] += grad[j];
+  }
 }

@@ -1,21 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <thread>
-#include <vector>
 
-// Calls work(thread, begin, end) on equal shares of [0, size). Threads of its own:
-// a second OpenMP runtime beside the one of PyTorch would fight it for the cores.
+// Calls work(thread, begin, end) on equal shares of [0, size). The threads are those
+// of the OpenMP runtime that PyTorch has loaded: between its own loops they wait
+// spinning, and threads beside them would have to share their cores.
 template <typename Work>
 void parallel_for(int64_t size, int num_threads, const Work &work) {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < num_threads; t++) {
-    const int64_t begin = size * t / num_threads;
-    const int64_t end = size * (t + 1) / num_threads;
-    if (t + 1 < num_threads)
-      threads.emplace_back(work, t, begin, end);
-    else
-      work(t, begin, end);
-  }
-  for (auto &thread : threads) thread.join();
+#pragma omp parallel for num_threads(num_threads) schedule(static, 1)
+  for (int t = 0; t < num_threads; t++)
+    work(t, size * t / num_threads, size * (t + 1) / num_threads);
 }
