@@ -7,7 +7,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, SparseTensor
 
-from lgmrec_pyg.ops.csr import CSR, to_csr, transposed
+from lgmrec_pyg.ops.csr import CSR, to_csr
 
 _KNOWN: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
@@ -28,8 +28,8 @@ def is_transpose(adj: Adj, reverse: Adj) -> bool:
     known: tuple[Any, bool] | None = _KNOWN.get(key)
     if known is not None and known[0]() is other:
         return known[1]
-    csr = to_csr(adj)
-    answer = _equal(transposed(adj, csr), to_csr(reverse))
+    # Transposing sorts the entries of a row, which either matrix may hold unsorted.
+    answer = _equal(to_csr(adj).t(), to_csr(reverse).t().t())
     _KNOWN[key] = (ref(other), answer)
     return answer
 

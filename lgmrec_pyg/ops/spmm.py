@@ -89,8 +89,8 @@ def choose_kernel(x: Tensor) -> str:
     r"""The kernel that the ``spmm`` benchmark measured to be the fastest.
 
     On CPU, :func:`torch.nn.functional.embedding_bag` beats every sparse matrix
-    product in the types it vectorizes; on other devices, the library product of
-    PyTorch (cuSPARSE on CUDA) is used.
+    product in the types it vectorizes, and ties with them at 4 columns; on other
+    devices, the library product of PyTorch (cuSPARSE on CUDA) is used.
     """
     if not x.is_cpu:
         return 'sparse_mm'
@@ -154,6 +154,10 @@ def _torch_sparse(csr: CSR, x: Tensor) -> Tensor:
         raise ValueError(
             "kernel 'torch_sparse' needs the package: "
             'pip install --no-build-isolation torch-scatter torch-sparse'
+        )
+    if csr.col.dtype != torch.int64:
+        raise ValueError(
+            f"kernel 'torch_sparse' needs indices in int64 (got {csr.col.dtype})"
         )
     adj = torch_sparse.SparseTensor(
         rowptr=csr.rowptr,

@@ -13,7 +13,7 @@ from lgmrec_pyg.ops import (
     spmm,
     to_csr,
 )
-from lgmrec_pyg.ops.csr import transposed
+from lgmrec_pyg.ops.csr import from_coo, transposed
 from lgmrec_pyg.ops.spmm import KERNELS
 
 CPU_KERNELS = [
@@ -173,3 +173,30 @@ def test_a_reverse_that_is_not_the_transpose_is_not_used(change: str) -> None:
     x = torch.randn(4, 3, requires_grad=True)
     spmm(adj, x, reverse=other).sum().backward()
     assert torch.allclose(x.grad, DENSE.sum(0).view(-1, 1).expand(4, 3))
+
+
+@pytest.mark.parametrize('kernel', CPU_KERNELS)
+def test_32_bit_indices(kernel: str) -> None:
+    csr = csr_tensor(DENSE)
+    index = csr.crow_indices().int(), csr.col_indices().int()
+    adj = torch.sparse_csr_tensor(*index, csr.values(), csr.size())
+    x = torch.randn(4, 8)
+    if kernel == 'torch_sparse':
+        with pytest.raises(ValueError, match=r'int64 \(got torch.int32\)'):
+            spmm(adj, x, kernel=kernel)
+    else:
+        assert torch.allclose(spmm(adj, x, kernel=kernel), DENSE @ x)
+
+
+def test_transpose_is_recognized_in_any_order_of_entries() -> None:
+    row, col = torch.tensor([0, 0, 1, 2, 2]), torch.tensor([3, 1, 0, 2, 0])
+    value = torch.arange(5.0)
+    adj = from_coo(row, col, value, (3, 4))
+    order = torch.tensor([4, 0, 3, 1, 2])
+    reverse = from_coo(col[order], row[order], value[order], (4, 3))
+
+    def tensor(csr: CSR) -> torch.Tensor:
+        return torch.sparse_csr_tensor(csr.rowptr, csr.col, csr.value, csr.size)
+
+    assert is_transpose(tensor(adj), tensor(reverse))
+    assert not is_transpose(tensor(adj), tensor(reverse._replace(value=value)))
