@@ -28,6 +28,8 @@ class GatedHypergraph(torch.nn.Module):
         super().__init__()
         self.size = (num_users, num_items)
         self.user, self.item = Embedding(num_users, 64), Embedding(num_items, 64)
+        for embedding in (self.user, self.item):
+            torch.nn.init.xavier_uniform_(embedding.weight)
         self.encoder = nn.ModalityEncoder(num_features, 64, num_hyperedges=16)
         self.local = nn.LocalPropagation(num_layers=2)
         self.hypergraph = nn.GlobalHypergraph(dropout=0.2, normalize=True)
@@ -42,9 +44,8 @@ class GatedHypergraph(torch.nn.Module):
         user, item = self.local(
             self.user.weight + text.user, self.item.weight + text.item, graph
         )
-        hyper_user, hyper_item = self.hypergraph(
-            item, text.item_logits, text.user_logits, text.described
-        )
+        logits = (text.item_logits, text.user_logits)
+        hyper_user, hyper_item = self.hypergraph(item, *logits, text.described)
         return self.fuse(user, hyper_user.dense()), self.fuse(item, hyper_item.dense())
 
     def fuse(self, local: Tensor, hyper: Tensor) -> Tensor:
@@ -68,8 +69,8 @@ size = (data['user'].num_nodes, data['item'].num_nodes)
 pairs, labels = data[INTERACTS].edge_index, data[INTERACTS]
 validate = Evaluator(labels.val_edge_label_index, pairs, *size)
 test = Evaluator(labels.test_edge_label_index, pairs, *size)
-transforms = [StandardizeFeatures(), T.ToUndirected(), DegreeNorm(), ToAdjacency()]
-inputs = model_inputs(T.Compose(transforms)(data))
+prepare = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency()])
+inputs = model_inputs(prepare(data))
 
 model = GatedHypergraph(*size, data['text'].num_features)
 fit(model, inputs, TripletSampler(pairs, *size), validate, epochs=args.epochs)
