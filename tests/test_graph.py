@@ -50,7 +50,7 @@ def test_schema() -> None:
 
 def test_validate_graph() -> None:
     data = make_graph()
-    validate_graph(data)
+    assert validate_graph(data) is None
     for layout in ['csr', 'edge_index'] + ['torch_sparse'] * WITH_TORCH_SPARSE:
         validate_graph(ToAdjacency(layout)(data))
 
