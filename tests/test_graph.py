@@ -52,7 +52,7 @@ def test_validate_graph() -> None:
     data = make_graph()
     assert validate_graph(data) is None
     for layout in ['csr', 'edge_index'] + ['torch_sparse'] * WITH_TORCH_SPARSE:
-        validate_graph(ToAdjacency(layout)(data))
+        assert validate_graph(ToAdjacency(layout)(data)) is None
 
 
 def test_validate_graph_without_modalities_and_labels() -> None:

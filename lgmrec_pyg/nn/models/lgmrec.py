@@ -185,7 +185,9 @@ class LGMRec(Module):
         )
         self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts)
         self.bpr = BPRLoss()
-        self.contrast = contrast or HypergraphContrast(temperature)
+        self.contrast = (
+            HypergraphContrast(temperature) if contrast is None else contrast
+        )
         self.reset_parameters()
 
     @classmethod
@@ -288,10 +290,8 @@ class LGMRec(Module):
                 f'{tuple(user.size())}, {tuple(pos.size())}, {tuple(neg.size())})'
             )
         items = self.fusion(out.item.select(torch.cat([pos, neg])))
-        users, (positives, negatives) = (
-            self.fusion(out.user.select(user)),
-            items.chunk(2),
-        )
+        users = self.fusion(out.user.select(user))
+        positives, negatives = items.chunk(2)
         bpr = self.bpr(users, positives, negatives)
         reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
         contrast = bpr.new_zeros(())
