@@ -32,6 +32,7 @@ class DenseLGMRec:
     mask: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     parts: tuple[str, ...] = ('collaborative', 'modality', 'hypergraph')
     shared_ids: bool = False
+    softmax_temperature: float | None = None  # A softmax over all items, not BPR.
 
     def a_hat(self) -> Tensor:
         r = self.interactions
@@ -89,7 +90,12 @@ class DenseLGMRec:
         num_users = self.interactions.size(0)
         e, ghe = self.embeddings()
         u, p, n = e[user], e[num_users + pos], e[num_users + neg]
-        bpr = -((u * p).sum(1) - (u * n).sum(1)).sigmoid().log().mean()
+        if self.softmax_temperature is None:
+            ranking = -((u * p).sum(1) - (u * n).sum(1)).sigmoid().log().mean()
+        else:
+            scores = normalize(u) @ normalize(e[num_users:]).t()
+            probability = (scores / self.softmax_temperature).softmax(1)
+            ranking = -probability[torch.arange(pos.numel()), pos].log().mean()
         reg = (u.norm() + p.norm() + n.norm()) / user.numel()
         contrast = e.new_zeros(())
         names = list(ghe) if 'hypergraph' in self.parts else []
@@ -103,7 +109,7 @@ class DenseLGMRec:
                     s = a[part][batch] @ k[part].t() / self.temperature
                     positive = s[torch.arange(batch.numel()), batch]
                     contrast = contrast - (positive - s.exp().sum(1).log()).sum()
-        return bpr + 1e-4 * contrast + 1e-6 * reg, bpr, contrast, reg
+        return ranking + 1e-4 * contrast + 1e-6 * reg, ranking, contrast, reg
 
 
 def normalize(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from lgmrec_pyg.nn.fusion import HypergraphEmbedding, LocalGlobalFusion, NodeEmb
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.hyperedge_membership import HyperedgeMembership
 from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
-from lgmrec_pyg.nn.loss import BPRLoss, HypergraphContrast
+from lgmrec_pyg.nn.loss import BPRLoss, HypergraphContrast, SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityContent, ModalityEncoder
 from lgmrec_pyg.nn.modality_projection import ModalityProjection
 from lgmrec_pyg.nn.models import LGMRec, LGMRecOutput, Losses
@@ -26,5 +26,6 @@ __all__ = [
     'ModalityProjection',
     'NodeEmbedding',
     'SoftHypergraphConv',
+    'SoftmaxLoss',
     'SparseMembership',
 ]

@@ -63,7 +63,7 @@ def test_withheld_item_ranks_first(modalities):
     assert index[test[0], 0].tolist() == test[1].tolist()
     assert (index[:, 1] % 2 != torch.arange(NUM_USERS) % 2).all()
     for loss in history.losses:
-        expected = loss['bpr'] + 1e-4 * loss['contrast'] + 1e-6 * loss['reg']
+        expected = loss['ranking'] + 1e-4 * loss['contrast'] + 1e-6 * loss['reg']
         assert loss['total'] == pytest.approx(expected, rel=1e-5)
 
 

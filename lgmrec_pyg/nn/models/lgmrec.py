@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -24,9 +25,12 @@ from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
 from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
+from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
+from lgmrec_pyg.ops import unit_rows
 
 PARTS = ('collaborative', 'modality', 'hypergraph')
+RANKING_LOSSES = ('bpr', 'softmax')
 
 
 class LGMRecOutput(NamedTuple):
@@ -40,7 +44,7 @@ class Losses(NamedTuple):
     r"""The loss and its terms before weighting, each a scalar."""
 
     total: Tensor
-    bpr: Tensor
+    ranking: Tensor
     contrast: Tensor
     reg: Tensor
 
@@ -115,6 +119,12 @@ class LGMRec(Module):
         normalize_hypergraph (bool, optional): Use means by membership, see
             :class:`~lgmrec_pyg.nn.SoftHypergraphConv`.
             (default: :obj:`False`)
+        ranking_loss (str, optional): :obj:`"bpr"`, as in the paper, or
+            :obj:`"softmax"`, which holds users against all items at once and
+            ranks by cosines, see :class:`~lgmrec_pyg.nn.SoftmaxLoss`.
+            (default: :obj:`"bpr"`)
+        ranking_temperature (float, optional): The temperature of
+            :obj:`"softmax"`. (default: :obj:`0.2`)
         contrast (Module, optional): Replaces
             :class:`~lgmrec_pyg.nn.HypergraphContrast`. (default: :obj:`None`)
 
@@ -143,9 +153,13 @@ class LGMRec(Module):
         noisy_eval: bool = False,
         user_logits: str = 'sum',
         normalize_hypergraph: bool = False,
+        ranking_loss: str = 'bpr',
+        ranking_temperature: float = 0.2,
         contrast: Module | None = None,
     ) -> None:
+        settings = dict(locals())
         super().__init__()
+        self.settings = {key: x for key, x in settings.items() if key in SETTINGS}
         sizes = {
             'num_users': num_users,
             'num_items': num_items,
@@ -157,6 +171,11 @@ class LGMRec(Module):
                 raise ValueError(f"'{name}' needs to be positive (got {value})")
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"'parts' needs to be some of {PARTS} (got {parts})")
+        if ranking_loss not in RANKING_LOSSES:
+            raise ValueError(
+                f"'ranking_loss' needs to be one of {RANKING_LOSSES} "
+                f'(got {ranking_loss!r})'
+            )
         self.num_users = num_users
         self.num_items = num_items
         self.feature_dims = dict(feature_dims)
@@ -184,7 +203,9 @@ class LGMRec(Module):
             normalize_hypergraph,
         )
         self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts)
+        self.ranks_by_cosine = ranking_loss == 'softmax'
         self.bpr = BPRLoss()
+        self.softmax = SoftmaxLoss(ranking_temperature)
         self.contrast = (
             HypergraphContrast(temperature) if contrast is None else contrast
         )
@@ -275,7 +296,8 @@ class LGMRec(Module):
         )
 
     def loss(self, out: LGMRecOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
-        r"""Computes the loss of a batch of triplets, fusing only their rows.
+        r"""Computes the loss of a batch of triplets, fusing only the rows it
+        needs.
 
         Args:
             out (LGMRecOutput): The output of :meth:`forward`.
@@ -289,30 +311,41 @@ class LGMRec(Module):
                 f"'user', 'pos' and 'neg' need to be of one size (got "
                 f'{tuple(user.size())}, {tuple(pos.size())}, {tuple(neg.size())})'
             )
-        items = self.fusion(out.item.select(torch.cat([pos, neg])))
         users = self.fusion(out.user.select(user))
-        positives, negatives = items.chunk(2)
-        bpr = self.bpr(users, positives, negatives)
+        if self.ranks_by_cosine:
+            items = self.fusion(out.item)
+            positives, negatives = items[pos], items[neg]
+            ranking = self.softmax(users, items, pos)
+        else:
+            items = self.fusion(out.item.select(torch.cat([pos, neg])))
+            positives, negatives = items.chunk(2)
+            ranking = self.bpr(users, positives, negatives)
         reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
-        contrast = bpr.new_zeros(())
+        contrast = ranking.new_zeros(())
         for node, index in ((out.user, user), (out.item, pos)):
             for anchor, key in combinations(node.hypergraph, 2):
                 contrast = contrast + self.contrast(anchor, key, index)
-        total = bpr + self.contrast_weight * contrast + self.reg_weight * reg
-        return Losses(total, bpr, contrast, reg)
+        total = ranking + self.contrast_weight * contrast + self.reg_weight * reg
+        return Losses(total, ranking, contrast, reg)
 
     def embed(self, *args: Any) -> tuple[Tensor, Tensor]:
         r"""Computes the final embeddings of all users and items, whose inner
         products are the scores, from the arguments of :meth:`forward`.
         """
         out = self(*args)
-        return self.fusion(out.user), self.fusion(out.item)
+        user, item = self.fusion(out.user), self.fusion(out.item)
+        return (
+            (unit_rows(user), unit_rows(item)) if self.ranks_by_cosine else (user, item)
+        )
 
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
             f'{self.feature_dims}, embedding_dim={self.user_embedding.embedding_dim})'
         )
+
+
+SETTINGS = set(inspect.signature(LGMRec).parameters) - {'contrast'}
 
 
 def _check_inputs(

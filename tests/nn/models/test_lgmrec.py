@@ -1,4 +1,5 @@
 import copy
+import json
 
 import pytest
 import torch
@@ -121,6 +122,36 @@ def test_shared_ids() -> None:
     model = build(data, shared_ids=True).eval()
     dense = reference(data, model, shared_ids=True)
     assert_equal_to_reference(model, inputs_of(data, 'csr'), dense)
+
+
+@pytest.mark.parametrize('temperature', [0.1, 0.5])
+def test_softmax_over_all_items(temperature: float) -> None:
+    data = irregular_graph()
+    kwargs = {'ranking_loss': 'softmax', 'ranking_temperature': temperature}
+    model = build(data, **kwargs).eval()
+    dense = reference(data, model, softmax_temperature=temperature)
+    inputs = inputs_of(data, 'csr')
+    assert_equal_to_reference(model, inputs, dense)
+
+    user, item = model.embed(*inputs)  # Ranked by cosines, as trained.
+    expected = F.normalize(dense.embeddings()[0])
+    assert torch.allclose(torch.cat([user, item]), expected, rtol=0, atol=1e-9)
+
+
+def test_unknown_ranking_loss() -> None:
+    with pytest.raises(ValueError, match="'ranking_loss' needs to be one of"):
+        build(irregular_graph(), ranking_loss='hinge')
+
+
+def test_settings_rebuild_the_model() -> None:
+    model = build(irregular_graph(), alpha=0.7, ranking_loss='softmax')
+    twin = LGMRec(**json.loads(json.dumps(model.settings))).double()
+    twin.load_state_dict(model.state_dict())
+    inputs = inputs_of(irregular_graph(), 'csr')
+    for x, y in zip(
+        model.eval().embed(*inputs), twin.eval().embed(*inputs), strict=True
+    ):
+        assert torch.equal(x, y)
 
 
 def test_training_draws_noise_and_one_mask(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+from torch import Tensor
+from torch.nn import Module
+
+from lgmrec_pyg.ops.infonce import check_backend, infonce, unit_rows
+
+
+class SoftmaxLoss(Module):
+    r"""The softmax ranking loss of the `"On the Effectiveness of Sampled Softmax
+    Loss for Item Recommendation" <https://arxiv.org/abs/2201.02327>`_ paper,
+    over *all* items instead of a sample.
+
+    .. math::
+        \mathcal{L} = - \frac{1}{B} \sum_{b=1}^{B} \log \frac{\exp(\cos(
+        \mathbf{u}_b, \mathbf{e}_{p_b}) / \tau)}{\sum_{i=1}^{|\mathcal{I}|}
+        \exp(\cos(\mathbf{u}_b, \mathbf{e}_i) / \tau)}
+
+    A user is held against every item at once, which a ranking loss over one
+    negative approaches only after many epochs. The scores are cosines: rank by
+    them, not by inner products. The :math:`B \times |\mathcal{I}|` scores are
+    never stored, see :func:`~lgmrec_pyg.ops.infonce`.
+
+    Args:
+        temperature (float, optional): The temperature :math:`\tau`.
+            (default: :obj:`0.2`)
+        backend (str, optional): How to compute: see
+            :func:`~lgmrec_pyg.ops.infonce`. (default: :obj:`"auto"`)
+
+    Shapes:
+        - **input:** users :math:`(B, d)`, all items
+          :math:`(|\mathcal{I}|, d)`, positive item indices :math:`(B)`
+        - **output:** a scalar
+
+    Raises:
+        ValueError: If the temperature is not positive or the backend unknown.
+    """
+
+    def __init__(self, temperature: float = 0.2, backend: str = 'auto') -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"'temperature' needs to be positive (got {temperature})")
+        check_backend(backend)
+        self.temperature = temperature
+        self.backend = backend
+
+    def reset_parameters(self) -> None:
+        r"""Nothing to reset: the module has no parameters."""
+
+    def forward(self, user: Tensor, item: Tensor, pos: Tensor) -> Tensor:
+        total = infonce(
+            unit_rows(user), unit_rows(item), pos, self.temperature, self.backend
+        )
+        return total / pos.numel()
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(temperature={self.temperature})'

@@ -1,0 +1,38 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lgmrec_pyg.nn import SoftmaxLoss
+
+
+def test_equal_to_cross_entropy_of_cosines() -> None:
+    user, item = torch.randn(5, 4).double(), torch.randn(7, 4).double()
+    pos = torch.tensor([0, 6, 3, 3, 1])
+    scores = F.normalize(user) @ F.normalize(item).t() / 0.3
+    out = SoftmaxLoss(temperature=0.3)(user, item, pos)
+    assert torch.allclose(out, F.cross_entropy(scores, pos), rtol=1e-12)
+
+
+def test_scale_does_not_count() -> None:
+    user, item, pos = torch.randn(5, 4), torch.randn(7, 4), torch.arange(5)
+    loss = SoftmaxLoss()
+    assert torch.allclose(loss(user, item, pos), loss(9 * user, 0.1 * item, pos))
+
+
+def test_known_answer() -> None:
+    # Two orthogonal items at temperature 1: a softmax of (1, 0).
+    out = SoftmaxLoss(temperature=1.0)(
+        torch.tensor([[2.0, 0.0]]), torch.eye(2), torch.tensor([0])
+    )
+    assert out.item() == pytest.approx(0.3132617)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="'temperature' needs to be positive"):
+        SoftmaxLoss(temperature=0.0)
+    with pytest.raises(ValueError, match="'backend' needs to be one of"):
+        SoftmaxLoss(backend='magic')
+
+
+def test_repr() -> None:
+    assert repr(SoftmaxLoss()) == 'SoftmaxLoss(temperature=0.2)'
