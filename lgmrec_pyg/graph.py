@@ -1,5 +1,6 @@
 r"""The schema of the multimodal interaction graph."""
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ def training_pairs(data: HeteroData) -> Tensor:
         data (HeteroData): The multimodal interaction graph.
     """
     _check_types(data)
-    return _edge_index(data[INTERACTS])
+    return edge_index_of(data[INTERACTS])
 
 
 def model_inputs(data: HeteroData) -> tuple[dict[Any, Any], ...]:
@@ -91,6 +92,7 @@ def validate_graph(data: HeteroData) -> None:
     which are neither training pairs nor repeated; and the edge type
     :obj:`(modality, "describes", "item")` per modality.
     An item may be described by no, one or several nodes of a modality.
+    Users and items may have :obj:`ids`: a list of unique strings or integers.
 
     Args:
         data (HeteroData): The multimodal interaction graph.
@@ -105,10 +107,12 @@ def validate_graph(data: HeteroData) -> None:
             raise ValueError(
                 f"Node type '{node_type}' needs to have 'num_nodes' (got none)"
             )
+        if 'ids' in data[node_type]:
+            _check_ids(data, node_type)
     for modality in modalities(data):
         _check_features(data, modality)
         edge_type = describes(modality)
-        _check_pairs(data, edge_type, 'edge_index', _edge_index(data[edge_type]))
+        _check_pairs(data, edge_type, 'edge_index', edge_index_of(data[edge_type]))
     _check_interactions(data)
 
 
@@ -148,8 +152,22 @@ def _check_features(data: HeteroData, modality: str) -> None:
         )
 
 
+def _check_ids(data: HeteroData, node_type: str) -> None:
+    ids, num_nodes = data[node_type].ids, data[node_type].num_nodes
+    needed = f"'ids' of node type '{node_type}' needs to"
+    if not isinstance(ids, list) or len(ids) != num_nodes:
+        got = len(ids) if isinstance(ids, list) else type(ids).__name__
+        raise ValueError(f'{needed} be a list of {num_nodes} ids (got {got})')
+    kinds = sorted({type(id_).__name__ for id_ in ids})
+    if len(kinds) > 1 or not {*kinds} <= {'str', 'int'}:
+        raise ValueError(f'{needed} hold either strings or integers (got {kinds})')
+    if len(set(ids)) < num_nodes:
+        id_, count = Counter(ids).most_common(1)[0]
+        raise ValueError(f'{needed} hold each id once (got {id_!r} {count} times)')
+
+
 def _check_interactions(data: HeteroData) -> None:
-    train = _edge_index(data[INTERACTS])
+    train = edge_index_of(data[INTERACTS])
     _check_pairs(data, INTERACTS, 'edge_index', train)
     if train.size(1) == 0:
         raise ValueError(
@@ -219,7 +237,14 @@ def _keys(data: HeteroData, pairs: Tensor) -> Tensor:
     return pairs[0] * int(data[ITEM].num_nodes) + pairs[1]
 
 
-def _edge_index(store: EdgeStorage) -> Tensor:
+def edge_index_of(store: EdgeStorage) -> Tensor:
+    r"""Returns the edges of one type as a tensor of shape
+    :math:`(2, |\mathcal{E}|)`, whether stored as :obj:`edge_index` or
+    :obj:`adj_t`.
+
+    Args:
+        store (EdgeStorage): The edges, *e.g.*, :obj:`data[edge_type]`.
+    """
     if 'edge_index' in store or isinstance(store.adj_t, SparseTensor):
         return store.edge_index
     row, col = store.adj_t.to_sparse_coo().indices()

@@ -63,6 +63,33 @@ def test_validate_graph_without_modalities_and_labels() -> None:
     validate_graph(data)
 
 
+def test_validate_graph_with_ids() -> None:
+    data = make_graph()
+    data['user'].ids = ['x', 'y', 'z']
+    data['item'].ids = [7, 3, -2, 0]
+    assert validate_graph(data) is None
+
+
+@pytest.mark.parametrize(
+    ('ids', 'message'),
+    [
+        (['x', 'y'], "'ids' of node type 'user' needs to be a list of 3 ids (got 2)"),
+        (('x', 'y', 'z'), 'needs to be a list of 3 ids (got tuple)'),
+        (torch.arange(3), 'needs to be a list of 3 ids (got Tensor)'),
+        (['x', 1, 'z'], "either strings or integers (got ['int', 'str'])"),
+        ([1.0, 2.0, 3.0], "either strings or integers (got ['float'])"),
+        ([False, True, 2], "either strings or integers (got ['bool', 'int'])"),
+        (['x', 'y', None], "either strings or integers (got ['NoneType', 'str'])"),
+        (['z', 'y', 'z'], "each id once (got 'z' 2 times)"),
+    ],
+)
+def test_validate_graph_ids_errors(ids: object, message: str) -> None:
+    data = make_graph()
+    data['user'].ids = ids
+    with pytest.raises(ValueError, match=re.escape(message)):
+        validate_graph(data)
+
+
 @pytest.mark.parametrize('layout', [None, 'csr', 'torch_sparse', 'edge_index'])
 def test_training_pairs(layout: str | None) -> None:
     if layout == 'torch_sparse' and not WITH_TORCH_SPARSE:

@@ -1,8 +1,10 @@
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.data import HeteroData
 from torch_geometric.metrics import (
     LinkPredMAP,
     LinkPredMetricCollection,
@@ -13,6 +15,7 @@ from torch_geometric.metrics import (
 from torch_geometric.utils import cumsum
 
 from lgmrec_pyg.evaluation.topk import topk
+from lgmrec_pyg.graph import INTERACTS, ITEM, USER, training_pairs
 
 METRICS = {
     'Recall': LinkPredRecall,
@@ -33,8 +36,7 @@ class Evaluator:
 
     .. code-block:: python
 
-        evaluator = Evaluator(val_edge_label_index, train_edge_index,
-                              num_users, num_items)
+        evaluator = Evaluator.from_data(data, 'val')
         metrics = evaluator(*model.embed(*inputs))
         print(metrics['Recall@20'])
 
@@ -111,6 +113,41 @@ class Evaluator:
         pair = row[edge_index[0]] * self.num_items + edge_index[1]
         pair = pair[pair >= 0].unique()
         return torch.stack([pair // self.num_items, pair % self.num_items])
+
+    @classmethod
+    def from_data(
+        cls,
+        data: HeteroData,
+        split: str = 'test',
+        exclude_val: bool = False,
+        **kwargs: Any,
+    ) -> 'Evaluator':
+        r"""Evaluates a split of a multimodal interaction graph, against all items
+        but those of the training pairs.
+
+        Args:
+            data (HeteroData): The multimodal interaction graph.
+            split (str, optional): The split (:obj:`"val"`, :obj:`"test"`).
+                (default: :obj:`"test"`)
+            exclude_val (bool, optional): If set to :obj:`True`, items of the
+                validation pairs are not recommended either, as if they were
+                known by the time of the test. (default: :obj:`False`)
+            **kwargs (optional): Additional arguments of :class:`Evaluator`.
+
+        Raises:
+            ValueError: If the graph has no such split.
+        """
+        name = f'{split}_edge_label_index'
+        if name not in data[INTERACTS]:
+            raise ValueError(
+                f"'data' needs to hold '{name}' of {INTERACTS} (got "
+                f'{list(data[INTERACTS].keys())})'
+            )
+        known = training_pairs(data)
+        if exclude_val:
+            known = torch.cat([known, data[INTERACTS].val_edge_label_index], dim=1)
+        sizes = data[USER].num_nodes, data[ITEM].num_nodes
+        return cls(data[INTERACTS][name], known, *sizes, **kwargs)
 
     @torch.no_grad()
     def __call__(self, user_emb: Tensor, item_emb: Tensor) -> dict[str, float]:

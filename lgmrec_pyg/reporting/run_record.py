@@ -1,6 +1,4 @@
 import json
-import os
-import os.path as osp
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +9,7 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg import __version__
 from lgmrec_pyg.graph import INTERACTS, modalities, training_pairs
+from lgmrec_pyg.storage.atomic import atomic_write
 
 PACKAGES = ('torch', 'torch_geometric', 'torch_sparse', 'torchmetrics', 'numpy')
 
@@ -81,8 +80,5 @@ def save_json(record: dict[str, Any], path: str) -> None:
         path (str): The path of the file. Missing folders are created.
     """
     text = json.dumps(record, indent=2)
-    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-    partial = f'{path}.{os.getpid()}'
-    with open(partial, 'w', encoding='utf-8') as file:
+    with atomic_write(path) as partial, open(partial, 'w', encoding='utf-8') as file:
         file.write(text + '\n')
-    os.replace(partial, path)

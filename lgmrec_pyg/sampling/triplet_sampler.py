@@ -1,10 +1,14 @@
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
+from torch_geometric.data import HeteroData
 from torch_geometric.utils import cumsum
+
+from lgmrec_pyg.graph import ITEM, USER, training_pairs
 
 
 class TripletSampler:
@@ -81,6 +85,17 @@ class TripletSampler:
         if self._has_full_users:
             user, item = self._drop_full_users(user, item)
         self.user, self.item = user, item
+
+    @classmethod
+    def from_data(cls, data: HeteroData, **kwargs: Any) -> 'TripletSampler':
+        r"""Samples from the training pairs of a multimodal interaction graph.
+
+        Args:
+            data (HeteroData): The multimodal interaction graph.
+            **kwargs (optional): Additional arguments of :class:`TripletSampler`.
+        """
+        sizes = data[USER].num_nodes, data[ITEM].num_nodes
+        return cls(training_pairs(data), *sizes, **kwargs)
 
     def _index_positives(self, user: Tensor, item: Tensor) -> None:
         self.train_items, number = item.unique(return_inverse=True)

@@ -1,51 +1,22 @@
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
 
+from lgmrec_pyg.training.checkpoint import Checkpoint, check_path
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
+from lgmrec_pyg.training.identity import identify_run
+from lgmrec_pyg.training.recommender import Recommender, TripletBatches
 from lgmrec_pyg.training.step import CapturedStep, TrainingStep
 
-Triplet = tuple[Tensor, Tensor, Tensor]
 Metrics = dict[str, float]
-
-
-class TripletBatches(Protocol):
-    r"""Batches of :obj:`(user, positive, negative)`, anew in every epoch."""
-
-    def __iter__(self) -> Iterator[Triplet]: ...
-
-    def __len__(self) -> int: ...
-
-
-class Recommender(Protocol):
-    r"""What :meth:`fit` needs of a model: any :class:`torch.nn.Module` with a
-    :meth:`forward`, a :meth:`loss` that returns a named tuple of scalars with
-    the objective in :obj:`total`, and an :meth:`embed` for ranking.
-    """
-
-    def __call__(self, *inputs: Any) -> Any: ...
-
-    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Any: ...
-
-    def embed(self, *inputs: Any) -> tuple[Tensor, Tensor]: ...
-
-    def train(self, mode: bool = True) -> Any: ...
-
-    def eval(self) -> Any: ...
-
-    def parameters(self) -> Iterable[Parameter]: ...
-
-    def state_dict(self) -> dict[str, Tensor]: ...
-
-    def load_state_dict(self, state_dict: dict[str, Tensor]) -> Any: ...
 
 
 def fit(
@@ -62,6 +33,9 @@ def fit(
     monitor: str = 'Recall@20',
     capture: bool = False,
     progress: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
+    checkpoint_every: int = 1,
+    resume: bool = False,
 ) -> History:
     r"""Trains a recommender in place, and leaves it with the weights of its
     best validation.
@@ -75,6 +49,10 @@ def fit(
 
         history = fit(model, inputs, sampler, evaluator)
         print(history.best_epoch, history.best_metrics)
+
+    With :obj:`checkpoint='run.safetensors', resume=True`, the same call starts a
+    run, and continues it whenever it was killed. On CPU, it ends with the very
+    weights and metrics of a run that was not killed.
 
     Args:
         model (torch.nn.Module): The model, see :class:`Recommender`.
@@ -99,12 +77,23 @@ def fit(
             (default: :obj:`False`)
         progress (bool, optional): If set to :obj:`False`, will not show
             progress bars. (default: :obj:`True`)
+        checkpoint (str or os.PathLike, optional): The path of a file to keep the
+            state of the run in, see :class:`Checkpoint`. If it cannot be written,
+            the run ends, at first before its first epoch. (default: :obj:`None`)
+        checkpoint_every (int, optional): The number of epochs between
+            checkpoints. (default: :obj:`1`)
+        resume (bool, optional): If set to :obj:`True`, continues from
+            :obj:`checkpoint` if that file exists; :obj:`epochs` and
+            :obj:`patience` may have been raised. (default: :obj:`False`)
 
     Raises:
+        FileExistsError: If :obj:`checkpoint` exists, and is not to be resumed.
         FloatingPointError: If a loss term becomes NaN or infinite. The best
             weights so far are restored before.
-        ValueError: If a number is not positive, or if :obj:`validate` does not
-            report :obj:`monitor`.
+        OSError: If :obj:`checkpoint` cannot be written.
+        ValueError: If a number is not positive, if :obj:`validate` does not
+            report :obj:`monitor`, or if :obj:`checkpoint` is damaged or of
+            another run.
     """
     if epochs <= 0:
         raise ValueError(f"'epochs' needs to be a positive integer (got {epochs})")
@@ -112,22 +101,35 @@ def fit(
         raise ValueError(
             f"'eval_every' needs to be a positive integer (got {eval_every})"
         )
+    check_path(checkpoint, checkpoint_every, resume)
     if optimizer is None:
         optimizer = _adam(model, lr)
     step = (CapturedStep if capture else TrainingStep)(model, inputs, optimizer)
 
-    history = History()
-    stopper = EarlyStopping(patience)
-    bar = _progress_bar(range(1, epochs + 1), disable=not progress)
+    history, stopper, saver = History(), EarlyStopping(patience), None
+    if checkpoint is not None:
+        run = identify_run(model, inputs, sampler, optimizer)
+        run |= {'monitor': monitor, 'eval_every': eval_every}
+        saver = Checkpoint(checkpoint, run, model, optimizer, sampler, stopper)
+        history = saver.start(resume)
+    bar = _progress_bar(
+        range(history.epochs_run + 1, 1 + (0 if stopper.should_stop else epochs)),
+        disable=not progress,
+        initial=history.epochs_run,
+        total=epochs,
+    )
     try:
         for epoch in bar:
             _train_epoch(step, sampler, epoch, history, progress)
             if epoch % eval_every == 0 or epoch == epochs:
                 _evaluate(model, inputs, validate, monitor, epoch, history, stopper)
+            is_last = epoch == epochs or stopper.should_stop
+            if saver is not None and (is_last or epoch % checkpoint_every == 0):
+                saver.save(history)
             bar.set_postfix(_summary(history, stopper, monitor), refresh=False)
             if stopper.should_stop:
-                history.stopped_by = 'patience'
                 break
+        history.stopped_by = 'patience' if stopper.should_stop else 'epochs'
     except KeyboardInterrupt:
         history.stopped_by = 'interrupt'
     finally:

@@ -45,3 +45,12 @@ class History:
     def to_dict(self) -> dict[str, Any]:
         r"""The history as plain types, ready for JSON."""
         return {**asdict(self), 'epochs_run': self.epochs_run}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> 'History':
+        r"""The history that :meth:`to_dict` made a record of.
+
+        Args:
+            record (Dict[str, Any]): The record.
+        """
+        return cls(**{key: x for key, x in record.items() if key != 'epochs_run'})

@@ -2,8 +2,12 @@ import math
 
 import pytest
 import torch
+import torch_geometric.transforms as T
 
+from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import INTERACTS
+from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
 KS = (1, 3, 10)
 
@@ -128,3 +132,21 @@ def test_errors():
         evaluator(torch.randn(3, 2), torch.randn(2, 2))
     with pytest.raises(ValueError, match="'item_emb' holds NaN or infinite"):
         evaluator(torch.randn(2, 2), torch.full((2, 2), float('nan')))
+
+
+@pytest.mark.parametrize('exclude_val', [False, True])
+def test_from_data(exclude_val):
+    data = SyntheticMultimodal('tiny')[0]
+    train = data[INTERACTS].edge_index
+    val, test = (data[INTERACTS][f'{x}_edge_label_index'] for x in ('val', 'test'))
+    known = torch.cat([train, val], dim=1) if exclude_val else train
+    sizes = data['user'].num_nodes, data['item'].num_nodes
+    embeddings = torch.randn(sizes[0], 4), torch.randn(sizes[1], 4)
+    expected = Evaluator(test, known, *sizes)(*embeddings)
+    data = T.Compose([T.ToUndirected(), DegreeNorm(), ToAdjacency('csr')])(data)
+    evaluator = Evaluator.from_data(data, exclude_val=exclude_val)
+    assert evaluator(*embeddings) == expected
+
+    del data[INTERACTS].test_edge_label_index
+    with pytest.raises(ValueError, match="'data' needs to hold 'test_edge_label"):
+        Evaluator.from_data(data)

@@ -2,10 +2,12 @@ import warnings
 
 import pytest
 import torch
+from graphs import irregular_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric import EdgeIndex
 
+from lgmrec_pyg.graph import INTERACTS
 from lgmrec_pyg.sampling import TripletSampler
 
 
@@ -147,3 +149,15 @@ def test_errors(edge_index, kwargs, message):
     edge_index = torch.tensor(edge_index, dtype=torch.long)
     with pytest.raises(ValueError, match=message):
         TripletSampler(edge_index, num_users=4, num_items=5, **kwargs)
+
+
+def test_from_data():
+    data = irregular_graph()
+    sampler = TripletSampler.from_data(data, batch_size=3)
+    sizes = data['user'].num_nodes, data['item'].num_nodes
+    expected = TripletSampler(data[INTERACTS].edge_index, *sizes, batch_size=3)
+    torch.manual_seed(0)
+    batches = list(sampler)
+    torch.manual_seed(0)
+    for batch, expected_batch in zip(batches, expected, strict=True):
+        assert torch.equal(torch.stack(batch), torch.stack(expected_batch))

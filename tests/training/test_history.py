@@ -15,6 +15,7 @@ def test_history():
     record = json.loads(json.dumps(history.to_dict()))
     assert record['epochs_run'] == 3
     assert record['losses'][1] == {'total': 2.0}
+    assert History.from_dict(record) == history
 
 
 def test_empty_history():

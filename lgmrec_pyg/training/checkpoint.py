@@ -1,0 +1,243 @@
+import json
+import os
+import os.path as osp
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+
+from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
+from lgmrec_pyg.training.early_stopping import EarlyStopping
+from lgmrec_pyg.training.history import History
+from lgmrec_pyg.training.identity import IMPLEMENTATION, other_entries
+
+FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '1'
+
+
+class Checkpoint:
+    r"""The whole state of a training run between two epochs, in one file in the
+    format of :obj:`safetensors`: weights, best weights, optimizer, random number
+    generators, early stopping and history.
+
+    The generators are those of PyTorch, on CPU and on CUDA devices, and
+    :obj:`sampler.generator`; training uses no others.
+
+    Args:
+        path (str or os.PathLike): The path of the file.
+        run (Dict[str, Any]): What identifies the run, see :meth:`identify_run`.
+        model (torch.nn.Module): The model.
+        optimizer (torch.optim.Optimizer): The optimizer.
+        sampler (TripletSampler): The training batches of an epoch.
+        stopper (EarlyStopping): The early stopping.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        run: dict[str, Any],
+        model: Any,
+        optimizer: Optimizer,
+        sampler: Any,
+        stopper: EarlyStopping,
+    ) -> None:
+        self.path = os.fspath(path)
+        self.run = run
+        self.model = model
+        self.optimizer = optimizer
+        self.sampler = sampler
+        self.stopper = stopper
+
+    def start(self, resume: bool) -> History:
+        r"""Restores the state of the file if there is one, or saves the present
+        one, since a folder that is not writable should not stop the first epoch
+        at its end.
+
+        Args:
+            resume (bool): Whether to continue from the file.
+
+        Raises:
+            OSError: See :meth:`save`.
+            ValueError: See :meth:`restore`.
+        """
+        if resume and osp.lexists(self.path):
+            return self.restore()
+        history = History()
+        self.save(history)
+        return history
+
+    def save(self, history: History) -> None:
+        r"""Replaces the file by the present state.
+
+        Args:
+            history (History): The course of the run so far.
+
+        Raises:
+            OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
+        """
+        tensors = {f'model/{k}': x for k, x in self.model.state_dict().items()}
+        for name, tensor in (self.stopper.best_state or {}).items():
+            tensors[f'best/{name}'] = tensor
+        for name, generator in self._generators():
+            tensors[f'random/{name}'] = generator.get_state()
+        metadata = {
+            'run': self.run,
+            'history': history.to_dict(),
+            'best_value': self.stopper.best_value,
+            'num_worse': self.stopper.num_worse,
+            'optimizer': _pack(self.optimizer.state_dict(), 'optimizer', tensors),
+        }
+        text = {key: json.dumps(value) for key, value in metadata.items()}
+        save_tensors(tensors, self.path, {'format': FORMAT, 'version': VERSION} | text)
+
+    def restore(self) -> History:
+        r"""Restores the state of the file, and returns the course of the run up
+        to it.
+
+        Raises:
+            ValueError: If the file is damaged, or belongs to another run.
+        """
+        metadata = load_metadata(self.path)
+        kind = metadata.get('format'), metadata.get('version')
+        if kind != (FORMAT, VERSION):
+            raise ValueError(
+                f"'{self.path}' needs to be a checkpoint of version {VERSION} (got "
+                f'{kind})'
+            )
+        try:
+            values = {
+                key: json.loads(metadata[key])
+                for key in ('run', 'history', 'best_value', 'num_worse', 'optimizer')
+            }
+            different = other_entries(values['run'], self.run)
+            if not different:
+                return self._restore(values, load_tensors(self.path))
+        except (
+            AttributeError,
+            LookupError,
+            RecursionError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise ValueError(
+                f"'{self.path}' is damaged ({error!s:.300}): remove it to start anew"
+            ) from error
+        raise ValueError(
+            f"'{self.path}' needs to be a checkpoint of the same run (got another: "
+            f'{"; ".join(different[:5])}). Remove it to start anew, or use another path'
+        )
+
+    def _restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> History:
+        history = History.from_dict(values['history'])
+        state = self.model.state_dict()
+        best = _with_prefix(tensors, 'best/')
+        if {k: x.shape for k, x in best.items()} != (
+            {k: x.shape for k, x in state.items()} if history.best_epoch > 0 else {}
+        ):
+            raise ValueError("the best weights are not those of 'model'")
+        self.model.load_state_dict(_with_prefix(tensors, 'model/'))
+        self._restore_optimizer(_unpack(values['optimizer'], tensors))
+        self.stopper.best_value = float(values['best_value'])
+        self.stopper.num_worse = int(values['num_worse'])
+        if best:
+            best = {name: x.to(state[name].device) for name, x in best.items()}
+            self.stopper.best_state = best
+        for name, generator in self._generators():
+            if not name.startswith('cuda') or f'random/{name}' in tensors:
+                generator.set_state(tensors[f'random/{name}'])
+        return history
+
+    def _restore_optimizer(self, state: dict[str, Any]) -> None:
+        # How it computes depends on the device, which may be another one.
+        groups = zip(state['param_groups'], self.optimizer.param_groups, strict=True)
+        for group, current in groups:
+            group |= {x: current[x] for x in IMPLEMENTATION[1:] if x in current}
+        self.optimizer.load_state_dict(state)
+        for group in self.optimizer.param_groups:
+            for parameter in group['params'] if group.get('fused') else ():
+                _check_shapes(self.optimizer.state[parameter], parameter)
+
+    def _generators(self) -> Iterator[tuple[str, Generator]]:
+        yield 'cpu', torch.default_generator
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            for i, generator in enumerate(torch.cuda.default_generators):
+                yield f'cuda/{i}', generator
+        own = getattr(self.sampler, 'generator', None)
+        if isinstance(own, Generator):
+            yield 'sampler', own
+
+
+def check_path(path: str | os.PathLike[str] | None, every: int, resume: bool) -> None:
+    r"""Checks the arguments of :meth:`fit` that concern checkpoints.
+
+    Args:
+        path (str or os.PathLike, optional): The path of the file.
+        every (int): The number of epochs between checkpoints.
+        resume (bool): Whether to continue from the file.
+
+    Raises:
+        FileExistsError: If the file would be lost.
+        ValueError: If :obj:`every` is not positive, or if there is no path to
+            resume from.
+    """
+    if every <= 0:
+        raise ValueError(
+            f"'checkpoint_every' needs to be a positive integer (got {every})"
+        )
+    if path is None and resume:
+        raise ValueError("'resume' needs 'checkpoint', the path of a file (got None)")
+    if path is not None and not resume and osp.lexists(path):
+        raise FileExistsError(
+            f"'{os.fspath(path)}' exists: pass 'resume=True' to continue from it, or "
+            f'remove it to start anew'
+        )
+
+
+def _check_shapes(state: dict[str, Any], parameter: Tensor) -> None:
+    # Fused optimizers trust them, and would read past the end.
+    for name, value in state.items():
+        shape = () if name == 'step' else parameter.shape
+        if isinstance(value, Tensor) and value.shape != shape:
+            raise ValueError(
+                f"'{name}' of the optimizer is of shape {list(value.shape)} instead of "
+                f'{list(shape)}'
+            )
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return {'tensor': name}
+    if isinstance(value, dict):
+        items = [[k, _pack(x, f'{name}/{k}', tensors)] for k, x in value.items()]
+        return {'dict': items}
+    if isinstance(value, (list, tuple)):
+        kind = 'tuple' if isinstance(value, tuple) else 'list'
+        return {kind: [_pack(x, f'{name}/{i}', tensors) for i, x in enumerate(value)]}
+    if isinstance(value, (int, float, str, type(None))):
+        return value
+    raise ValueError(
+        f"'{name}' needs to be of a plain type or a tensor to be saved in a "
+        f"checkpoint (got '{type(value).__name__}')"
+    )
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == 'tensor':
+        return tensors[content]
+    if kind == 'dict':
+        return {key: _unpack(x, tensors) for key, x in content}
+    return {'list': list, 'tuple': tuple}[kind](_unpack(x, tensors) for x in content)

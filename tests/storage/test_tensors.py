@@ -1,0 +1,195 @@
+import json
+import struct
+from contextlib import suppress
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load, save
+
+from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
+from lgmrec_pyg.storage.tensors import DTYPES, serialize
+
+TENSORS = {
+    'weight': torch.randn(3, 5),
+    'wide': torch.randn(2, 2, dtype=torch.float64),
+    'half': torch.randn(7).bfloat16(),
+    'flags': torch.tensor([True, False, True]),
+    'scalar': torch.tensor(3.5),
+    'empty': torch.empty(0, 4),
+    'counts': torch.tensor([[2**62, -1]]),
+}
+
+
+def equal(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+
+
+@given(
+    shapes=st.dictionaries(
+        st.text(min_size=1, max_size=8).filter(lambda name: name != '__metadata__'),
+        st.tuples(
+            st.lists(st.integers(0, 4), max_size=3), st.sampled_from(list(DTYPES))
+        ),
+        max_size=5,
+    ),
+    metadata=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+)
+@settings(max_examples=50, deadline=None)
+def test_the_reference_reads_what_is_written(shapes, metadata):
+    tensors = {
+        name: (100 * torch.randn(shape)).to(dtype)
+        for name, (shape, dtype) in shapes.items()
+    }
+    content = b''.join(bytes(chunk) for chunk in serialize(tensors, metadata))
+    out = load(content)
+    assert set(out) == set(tensors)
+    assert all(equal(out[name], tensors[name]) for name in tensors)
+    header = json.loads(content[8 : 8 + struct.unpack('<Q', content[:8])[0]])
+    assert header.get('__metadata__', {}) == metadata
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    save_tensors(TENSORS, path, {'epoch': '3'})
+    out = load_tensors(path)
+    assert set(out) == set(TENSORS)
+    assert all(equal(out[name], TENSORS[name]) for name in TENSORS)
+    assert load_metadata(path) == {'epoch': '3'}
+    path.write_bytes(path.read_bytes()[:50])  # What was loaded does not change.
+    assert equal(out['weight'], TENSORS['weight'])
+
+
+def test_what_the_reference_writes_is_read(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    path.write_bytes(save(TENSORS, {'epoch': '3'}))
+    assert all(equal(x, TENSORS[name]) for name, x in load_tensors(path).items())
+    assert load_metadata(path) == {'epoch': '3'}
+
+
+def test_views_and_shared_memory(tmp_path):
+    base = torch.arange(12.0).view(3, 4)
+    views = {'t': base.t(), 'row': base[1], 'base': base, 'wide': base[:1].expand(5, 4)}
+    save_tensors(views, tmp_path / 'x')
+    out = load_tensors(tmp_path / 'x')
+    assert all(equal(out[name], views[name]) for name in views)
+
+
+def test_no_metadata(tmp_path):
+    save_tensors({}, tmp_path / 'x')
+    assert load_tensors(tmp_path / 'x') == {}
+    assert load_metadata(tmp_path / 'x') == {}
+
+
+@pytest.mark.parametrize(
+    'tensor', [torch.zeros(2, dtype=torch.complex64), torch.eye(2).to_sparse()]
+)
+def test_other_types_are_refused_before_anything_is_written(tmp_path, tensor):
+    save_tensors({'a': torch.ones(1)}, tmp_path / 'x')
+    with pytest.raises(ValueError, match="'b' needs to be a dense tensor"):
+        save_tensors({'a': torch.zeros(1), 'b': tensor}, tmp_path / 'x')
+    assert load_tensors(tmp_path / 'x')['a'].item() == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ['x']
+
+
+def test_headers_that_begin_like_a_pickle_are_none(tmp_path):
+    for proto in range(2, 6):
+        length = int.from_bytes(bytes([0x80, proto]), 'little')
+        save_tensors({}, tmp_path / 'x', {'x': ''})
+        missing = length - int.from_bytes((tmp_path / 'x').read_bytes()[:8], 'little')
+        save_tensors({}, tmp_path / 'x', {'x': missing * 'x'})
+        assert (tmp_path / 'x').read_bytes().startswith(bytes([0x80, proto]))
+        assert len(load_metadata(tmp_path / 'x')['x']) == missing
+
+
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ('executed',))
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_a_pickle_is_not_opened(tmp_path, zipped):
+    path = tmp_path / 'model.safetensors'
+    torch.save({'x': Trap()}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match=r'got a pickle, which may run any code'):
+        load_tensors(path)
+
+
+def with_header(header, body=b''):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, 'little') + text + body
+
+
+def entry(start, end, shape=(1,), dtype='F32'):
+    return {'dtype': dtype, 'shape': list(shape), 'data_offsets': [start, end]}
+
+
+DAMAGED = {
+    'empty': b'',
+    'seven bytes': 7 * b'\0',
+    'no header': 8 * b'\0',
+    'absurd header': (2**63).to_bytes(8, 'little') + b'{}',
+    'header beyond the end': (100).to_bytes(8, 'little') + b'{}',
+    'no JSON': with_header(b'not JSON'),
+    'a list': with_header([]),
+    'deep JSON': with_header(10_000 * b'[' + 10_000 * b']'),
+    'no bytes': with_header({'a': entry(0, 4)}),
+    'offsets beyond the end': with_header({'a': entry(0, 2**40, [2**38])}, 4 * b'\0'),
+    'offsets that overlap': with_header(
+        {'a': entry(0, 4), 'b': entry(0, 4)}, 4 * b'\0'
+    ),
+    'a hole': with_header({'a': entry(4, 8)}, 8 * b'\0'),
+    'negative offsets': with_header({'a': entry(-4, 0)}, 4 * b'\0'),
+    'bytes to spare': with_header({'a': entry(0, 4)}, 8 * b'\0'),
+    'shape of another size': with_header({'a': entry(0, 4, [2**31, 2**31])}, 4 * b'\0'),
+    'unknown type': with_header({'a': entry(0, 4, dtype='OBJECT')}, 4 * b'\0'),
+}
+
+
+@pytest.mark.parametrize('name', list(DAMAGED))
+def test_damaged_files_are_refused(tmp_path, name):
+    path = tmp_path / 'x.safetensors'
+    path.write_bytes(DAMAGED[name])
+    for load_some in (load_tensors, load_metadata):
+        with pytest.raises(ValueError, match=r"x\.safetensors' is damaged"):
+            load_some(path)
+
+
+def test_types_that_pytorch_lacks_are_refused(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    header = {'a': entry(0, 3, [4], dtype='F6_E2M3')}
+    path.write_bytes(with_header(header, 3 * b'\0'))
+    with pytest.raises(ValueError, match=r"'a' in '.*x\.safetensors' is damaged"):
+        load_tensors(path)
+
+
+def test_every_truncation_is_refused(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    save_tensors({'a': torch.ones(2, 2)}, path, {'epoch': '3'})
+    content = path.read_bytes()
+    for size in range(len(content)):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match='damaged'):
+            load_tensors(path)
+
+
+@given(position=st.integers(0, 200), value=st.integers(0, 255))
+@settings(max_examples=200, deadline=None)
+def test_a_changed_byte_is_an_error_or_another_value(position, value, tmp_path_factory):
+    path = tmp_path_factory.mktemp('flip') / 'x.safetensors'
+    content = bytearray(
+        b''.join(bytes(chunk) for chunk in serialize({'a': torch.ones(4, 4)}))
+    )
+    content[position % len(content)] = value
+    path.write_bytes(content)
+    with suppress(ValueError):
+        out = load_tensors(path)
+        assert sum(x.numel() * x.element_size() for x in out.values()) <= 64
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        load_tensors(tmp_path / 'missing')
+    with pytest.raises(FileNotFoundError, match='not a file'):
+        load_tensors(tmp_path)
