@@ -1,5 +1,6 @@
 r"""Readers of the folder layout that multimodal recommendation shares:
-``<name>/<name>.inter`` and ``<name>/<modality>_feat.npy``.
+``<name>/<name>.inter``, ``<name>/<modality>_feat.npy`` and, optionally,
+``<name>/user_ids.txt`` and ``<name>/item_ids.txt``.
 """
 
 import csv
@@ -82,6 +83,7 @@ def read_features(path: str, num_items: int) -> Tensor:
     r"""Reads the features of a modality from a ``.npy`` file with one row per
     item, as single-precision floating-point numbers.
 
+    A row of nothing but :obj:`nan` belongs to an item that lacks the modality.
     Pickled content is refused, never loaded.
 
     Args:
@@ -105,7 +107,7 @@ def read_features(path: str, num_items: int) -> Tensor:
         )
     with np.errstate(over='ignore'):
         out = torch.from_numpy(x.astype(np.float32))
-    finite = out.isfinite()
+    finite = out.isfinite() | out.isnan().all(dim=1, keepdim=True)
     if not finite.all():
         row, column = (~finite).nonzero()[0].tolist()
         raise ValueError(
@@ -114,6 +116,28 @@ def read_features(path: str, num_items: int) -> Tensor:
             f'{int((~finite).sum())} such entries in total)'
         )
     return out
+
+
+def read_ids(path: str) -> list[str]:
+    r"""Reads the ids of users or items, one per line.
+
+    Args:
+        path (str): The path of the file.
+
+    Raises:
+        ValueError: If an id is empty or repeated, naming the line.
+    """
+    with open(path, encoding='utf-8-sig') as file:
+        ids = file.read().removesuffix('\n').split('\n')
+    lines: dict[str, int] = {}
+    for line, id_ in enumerate(ids, 1):
+        if id_ == '' or lines.setdefault(id_, line) != line:
+            problem = f"'{id_}' of line {lines.get(id_)} again" if id_ else 'none'
+            raise ValueError(
+                f"'{path}' needs to hold one id per line, each once (got {problem} "
+                f'in line {line})'
+            )
+    return ids
 
 
 def _check_header(path: str) -> int:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
-from lgmrec_pyg.datasets.layout import read_features, read_interactions
+from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
+from lgmrec_pyg.datasets.read_only import refuse_read_only
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes, validate_graph
 
 SUFFIX = '_feat.npy'
+ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
 
 
 class MultimodalDataset(InMemoryDataset):
@@ -23,12 +25,16 @@ class MultimodalDataset(InMemoryDataset):
 
         <root>/<name>/<name>.inter           userID, itemID, x_label per line
         <root>/<name>/<modality>_feat.npy    features, one row per item
+        <root>/<name>/user_ids.txt           optional: the id of a user per line
+        <root>/<name>/item_ids.txt           optional: the id of an item per line
 
     The training pairs (:obj:`x_label` 0) become the :obj:`edge_index` of
     :obj:`("user", "interacts", "item")`, and those of validation (1) and test
     (2) its :obj:`val_edge_label_index` and :obj:`test_edge_label_index`.
     Each modality becomes a node type whose :math:`n`-th node describes the
-    :math:`n`-th item; all-zero rows are kept as such.
+    :math:`n`-th item, not counting items that lack the modality: their rows hold
+    nothing but :obj:`nan`, and become no nodes. All-zero rows are kept as such.
+    The optional ids become the lists :obj:`ids` of users and items.
     Users and items without training pairs are kept, and counted in a warning.
 
     The folder is only read. It is processed anew whenever the size or the
@@ -83,6 +89,8 @@ class MultimodalDataset(InMemoryDataset):
             self._find_modalities() if modalities is None else modalities
         )
         _check_modalities(self.modalities)
+        if self.has_download and not all(map(osp.isfile, self.raw_paths)):
+            self.download()
         self._check_files()
         if force_reload or not osp.exists(self.processed_paths[0]):
             self._check_writable()
@@ -115,7 +123,9 @@ class MultimodalDataset(InMemoryDataset):
 
     @property
     def processed_file_names(self) -> str:
-        stats = [os.stat(path) for path in self.raw_paths]
+        stats = [
+            os.stat(path) for path in [*self.raw_paths, *self._id_paths().values()]
+        ]
         version = str([(stat.st_size, stat.st_mtime_ns) for stat in stats])
         digest = hashlib.sha256(version.encode()).hexdigest()[:8]
         return '_'.join([self.name, *self.modalities, digest]) + '.pt'
@@ -136,17 +146,29 @@ class MultimodalDataset(InMemoryDataset):
 
     def _read_graph(self) -> HeteroData:
         train, val, test, num_users, num_items = read_interactions(self.raw_paths[0])
+        ids = {
+            node_type: read_ids(path) for node_type, path in self._id_paths().items()
+        }
+        num_users = max(num_users, len(ids.get(USER, [])))
+        num_items = max(num_items, len(ids.get(ITEM, [])))
         features = self._read_features(num_items)
         num_items = max([num_items, *(x.size(0) for x in features.values())])
         data = HeteroData()
         data[USER].num_nodes = num_users
         data[ITEM].num_nodes = num_items
+        for node_type in ids:
+            self._check_ids(node_type, len(ids[node_type]), data[node_type].num_nodes)
+            data[node_type].ids = ids[node_type]
         data[INTERACTS].edge_index = train
         data[INTERACTS].val_edge_label_index = val
         data[INTERACTS].test_edge_label_index = test
         for modality, x in features.items():
-            data[modality].x = x
-            data[describes(modality)].edge_index = torch.arange(num_items).repeat(2, 1)
+            is_missing = x[:, 0].isnan()
+            item = (~is_missing).nonzero().flatten()
+            data[modality].x = x[item] if is_missing.any() else x
+            data[describes(modality)].edge_index = torch.stack(
+                [torch.arange(item.numel()), item]
+            )
         validate_graph(data)
         _warn_unseen(self.name, data)
         return data
@@ -162,6 +184,17 @@ class MultimodalDataset(InMemoryDataset):
                 f'many rows, one per item (got {num_rows})'
             )
         return features
+
+    def _id_paths(self) -> dict[str, str]:
+        paths = {key: osp.join(self.raw_dir, name) for key, name in ID_FILES.items()}
+        return {key: path for key, path in paths.items() if osp.isfile(path)}
+
+    def _check_ids(self, node_type: str, num_ids: int, num_nodes: int) -> None:
+        if num_ids < num_nodes:
+            raise ValueError(
+                f"'{self._id_paths()[node_type]}' needs to hold an id for each of the "
+                f'{num_nodes} {node_type}s (got {num_ids})'
+            )
 
     def _find_modalities(self) -> list[str]:
         if not osp.isdir(self.raw_dir):
@@ -183,7 +216,7 @@ class MultimodalDataset(InMemoryDataset):
 
     def _check_writable(self) -> None:
         try:
-            _refuse_read_only(self.processed_dir)
+            refuse_read_only(self.processed_dir)
             os.makedirs(self.processed_dir, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.processed_dir):
                 pass
@@ -193,16 +226,6 @@ class MultimodalDataset(InMemoryDataset):
                 f"'{self.processed_dir}': pass a writable directory as "
                 f"'processed_dir' ({error})"
             ) from error
-
-
-def _refuse_read_only(path: str) -> None:
-    # The superuser may write to a folder that is marked as read-only, but
-    # whoever marked it as such does not want it to be written to:
-    folder = osp.abspath(path)
-    while not osp.exists(folder):
-        folder = osp.dirname(folder)
-    if os.stat(folder).st_mode & 0o222 == 0:
-        raise PermissionError(f"'{folder}' is marked as read-only")
 
 
 def _check_modalities(modalities: Sequence[str]) -> None:

@@ -149,6 +149,61 @@ def test_multimodal_dataset_with_zero_rows(tmp_path: Path) -> None:
     assert data['text'].x.tolist() == [[0, 0]] * 3
 
 
+def test_multimodal_dataset_with_missing_rows(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    nan = float('nan')
+    np.save(folder / 'text_feat.npy', np.array([[nan, nan], [1, 2], [0, 0]]))
+    data = open_quietly(str(tmp_path), 'shop')[0]
+    validate_graph(data)
+    assert data['text'].x.tolist() == [[1, 2], [0, 0]]
+    assert data[describes('text')].edge_index.tolist() == [[0, 1], [1, 2]]
+    assert data['image'].x.size() == (3, 3)
+    assert data['item'].num_nodes == 3
+
+    np.save(folder / 'text_feat.npy', np.array([[nan, 1], [1, 2], [0, 0]]))
+    with pytest.raises(ValueError, match='nan in row 0, column 0, and 1 such entries'):
+        MultimodalDataset(str(tmp_path), 'shop')
+
+
+def test_multimodal_dataset_with_ids(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    root = str(tmp_path)
+    assert 'ids' not in open_quietly(root, 'shop')[0]['item']
+    (folder / 'item_ids.txt').write_text('B2\nB0\nB1\n')
+    data = open_quietly(root, 'shop')[0]
+    assert data['item'].ids == ['B2', 'B0', 'B1']
+    assert 'ids' not in data['user']
+
+    # Users without interactions are users nonetheless.
+    (folder / 'user_ids.txt').write_bytes('\ufeffä b\r\n7\r\nA1\x85A'.encode())
+    data = open_quietly(root, 'shop')[0]
+    assert data['user'].ids == ['ä b', '7', 'A1\x85A']
+    assert data['user'].num_nodes == 3
+    validate_graph(data)
+    data = T.ToUndirected()(data)
+    assert data['user'].ids == ['ä b', '7', 'A1\x85A']
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'message'),
+    [
+        ('user', 'A0\n', 'an id for each of the 2 users (got 1)'),
+        ('item', 'B0\nB1\n', 'an id for each of the 3 items (got 2)'),
+        ('item', 'B0\nB1\nB2\nB3\n', 'have a row for each of the 4 items (got 3 rows)'),
+        ('item', 'B0\nB1\nB0\n', "each once (got 'B0' of line 1 again in line 3)"),
+        ('item', 'B0\n\nB1\n', 'one id per line, each once (got none in line 2)'),
+        ('user', '', 'one id per line, each once (got none in line 1)'),
+    ],
+)
+def test_multimodal_dataset_with_wrong_ids(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    folder = write_folder(tmp_path)
+    (folder / f'{name}_ids.txt').write_text(text)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MultimodalDataset(str(tmp_path), 'shop')
+
+
 def test_multimodal_dataset_without_features(tmp_path: Path) -> None:
     write_folder(tmp_path, features=())
     data = open_quietly(str(tmp_path), 'shop')[0]
@@ -276,7 +331,8 @@ def test_amazon_multimodal_errors(tmp_path: Path) -> None:
     ):
         AmazonMultimodal(str(tmp_path), 'books')
     with pytest.raises(FileNotFoundError, match='distributed as part of MMRec'):
-        AmazonMultimodal(str(tmp_path), 'sports')
+        AmazonMultimodal(str(tmp_path), 'sports', download=False)
+    assert list_files(tmp_path) == set()
 
 
 STATISTICS = {

@@ -1,0 +1,161 @@
+r"""Splits interactions into training (0), validation (1) and test (2)."""
+
+import torch
+from torch import Tensor
+
+TRAIN, VAL, TEST, DROPPED = 0, 1, 2, -1
+
+
+def random_split(
+    edge_index: Tensor,
+    val_ratio: float = 0.1,
+    test_ratio: float = 0.1,
+    seed: int = 0,
+) -> Tensor:
+    r"""Withholds a random part of the interactions of every user.
+
+    A user's share of pairs is rounded down, but at least one. A user with too
+    few pairs to leave one for training keeps all of them for training.
+    The result depends on the set of pairs and the seed, not on their order.
+
+    Args:
+        edge_index (torch.Tensor): The pairs of users and items, each once.
+        val_ratio (float, optional): The share of pairs for validation.
+            (default: :obj:`0.1`)
+        test_ratio (float, optional): The share of pairs for test.
+            (default: :obj:`0.1`)
+        seed (int, optional): The seed of the random number generator.
+            (default: :obj:`0`)
+
+    Shapes:
+        - **input:** pairs :math:`(2, |\mathcal{E}|)`
+        - **output:** labels :math:`(|\mathcal{E}|)`, which are 0 (training),
+          1 (validation) or 2 (test)
+
+    Raises:
+        ValueError: If the ratios are negative or leave nothing for training.
+    """
+    check_ratios(val_ratio, test_ratio)
+    place, count = _place_from_end(edge_index, _draw(edge_index, seed))
+    num_val = _share(count, val_ratio).clamp(min=int(val_ratio > 0))
+    num_test = _share(count, test_ratio).clamp(min=int(test_ratio > 0))
+    return _withhold(place, count, num_val, num_test)
+
+
+def leave_one_out_split(
+    edge_index: Tensor, time: Tensor | None = None, seed: int = 0
+) -> Tensor:
+    r"""Withholds two interactions of every user: the last one for test, and the
+    one before for validation.
+
+    A user with fewer than three pairs keeps all of them for training.
+    Pairs of the same time are ordered by item.
+    The result does not depend on the order of the pairs.
+
+    Args:
+        edge_index (torch.Tensor): The pairs of users and items, each once.
+        time (torch.Tensor, optional): When the interactions happened.
+            If :obj:`None`, will withhold random ones. (default: :obj:`None`)
+        seed (int, optional): The seed of the random number generator.
+            (default: :obj:`0`)
+
+    Shapes:
+        - **input:** pairs :math:`(2, |\mathcal{E}|)`,
+          time :math:`(|\mathcal{E}|)` *(optional)*
+        - **output:** labels :math:`(|\mathcal{E}|)`, which are 0 (training),
+          1 (validation) or 2 (test)
+    """
+    key = _draw(edge_index, seed) if time is None else time
+    place, count = _place_from_end(edge_index, key)
+    return _withhold(place, count, torch.ones_like(count), torch.ones_like(count))
+
+
+def time_split(
+    edge_index: Tensor,
+    time: Tensor,
+    val_ratio: float = 0.1,
+    test_ratio: float = 0.1,
+) -> Tensor:
+    r"""Withholds the latest interactions of all users: first training, then
+    validation, then test, divided at two points in time.
+
+    Interactions of the same time are never divided, and belong to the later
+    part. Withheld pairs of users or items that have no training pair are
+    dropped: nothing is known of them yet.
+
+    Args:
+        edge_index (torch.Tensor): The pairs of users and items, each once.
+        time (torch.Tensor): When the interactions happened.
+        val_ratio (float, optional): The share of pairs for validation.
+            (default: :obj:`0.1`)
+        test_ratio (float, optional): The share of pairs for test.
+            (default: :obj:`0.1`)
+
+    Shapes:
+        - **input:** pairs :math:`(2, |\mathcal{E}|)`, time :math:`(|\mathcal{E}|)`
+        - **output:** labels :math:`(|\mathcal{E}|)`, which are 0 (training),
+          1 (validation), 2 (test) or -1 (dropped)
+
+    Raises:
+        ValueError: If the ratios are negative or leave nothing for training.
+    """
+    check_ratios(val_ratio, test_ratio)
+    label = torch.zeros_like(edge_index[0])
+    order, num_pairs = time.sort().values, time.numel()
+    for value, ratio in [(VAL, val_ratio + test_ratio), (TEST, test_ratio)]:
+        num_withheld = int(_share(torch.tensor(num_pairs), ratio))
+        if num_withheld > 0:
+            label[time >= order[num_pairs - num_withheld]] = value
+    for row in edge_index:
+        num_nodes = row.bincount().numel()
+        count = row[label == TRAIN].bincount(minlength=num_nodes)
+        label[count[row] == 0] = DROPPED
+    return label
+
+
+def check_ratios(val_ratio: float, test_ratio: float) -> None:
+    r"""Raises an error if ratios are negative or leave nothing for training."""
+    if not (val_ratio >= 0 and test_ratio >= 0 and val_ratio + test_ratio < 1):
+        raise ValueError(
+            f"'val_ratio' and 'test_ratio' need to be at least 0 and to sum up to "
+            f'less than 1 (got {val_ratio} and {test_ratio})'
+        )
+
+
+def _withhold(
+    place: Tensor, count: Tensor, num_val: Tensor, num_test: Tensor
+) -> Tensor:
+    label = torch.full_like(place, TRAIN)
+    label[place < num_test + num_val] = VAL
+    label[place < num_test] = TEST
+    label[num_test + num_val >= count] = TRAIN
+    return label
+
+
+def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The place of every pair among those of its user by descending key, and
+    how many these are.
+    """
+    user, item = edge_index
+    perm = item.argsort(stable=True)
+    perm = perm[key[perm].argsort(stable=True)]
+    perm = perm[user[perm].argsort(stable=True)]
+    count = user.bincount()
+    place = torch.empty_like(perm)
+    place[perm] = count.cumsum(0)[user[perm]] - torch.arange(1, perm.numel() + 1)
+    return place, count[user]
+
+
+def _draw(edge_index: Tensor, seed: int) -> Tensor:
+    user, item = edge_index
+    perm = item.argsort(stable=True)
+    perm = perm[user[perm].argsort(stable=True)]
+    generator = torch.Generator().manual_seed(seed)
+    key = torch.empty(perm.numel(), dtype=torch.double)
+    key[perm] = torch.rand(perm.numel(), dtype=torch.double, generator=generator)
+    return key
+
+
+def _share(count: Tensor, ratio: float) -> Tensor:
+    # Products such as 0.29 * 100 fall just short of the integer they stand for:
+    return (count.double() * ratio + 1e-9).floor().long()

@@ -1,0 +1,118 @@
+import os
+import struct
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lgmrec_pyg.encoders.digest import weights_digest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+# What PIL raises on damaged files:
+DAMAGES = (OSError, ValueError, SyntaxError, IndexError, struct.error)
+
+
+class ImageEncoder:
+    r"""Encodes images by a vision model of :obj:`timm`, as the pooled features
+    before its classifier.
+
+    The model is loaded when it is first used, and its weights are downloaded if
+    needed. Images are resized and normalized as the model was trained.
+
+    Args:
+        model (str or torch.nn.Module, optional): The name of the model, or the
+            model itself, created with :obj:`num_classes=0`.
+            (default: :obj:`"resnet50"`)
+        batch_size (int, optional): The number of images to encode at once.
+            (default: :obj:`32`)
+        device (str, optional): The device to run the model on.
+            (default: :obj:`"cpu"`)
+
+    Shapes:
+        - **input:** a list of :math:`N` paths or PIL images
+        - **output:** features :math:`(N, F)`, with :math:`F = 2048` by default
+
+    Raises:
+        ImportError: If :obj:`timm` is not installed.
+        ValueError: If an image cannot be read, naming its path.
+    """
+
+    def __init__(
+        self,
+        model: str | nn.Module = 'resnet50',
+        batch_size: int = 32,
+        device: torch.device | str = 'cpu',
+    ) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+
+    @cached_property
+    def name(self) -> str:
+        r"""What tells the model apart: its weights and its transformation."""
+        model, transform = self._loaded
+        return f'timm:{weights_digest(model)}:{" ".join(str(transform).split())}'
+
+    @torch.no_grad()
+    def __call__(self, images: list[Any]) -> Tensor:
+        model, transform = self._loaded
+        out = [torch.empty(0, model.num_features)]
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            x = torch.stack([transform(open_image(image)) for image in batch])
+            out.append(model(x.to(self.device)).float().cpu())
+        return torch.cat(out)
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        try:
+            import timm
+        except (ImportError, RuntimeError) as error:  # Of a misfit torchvision.
+            raise ImportError(
+                f"'ImageEncoder' needs 'timm', and a 'torchvision' that fits "
+                f'PyTorch {torch.__version__}: pip install timm ({error})'
+            ) from error
+
+        model: Any = self.model
+        if isinstance(model, str):
+            model = timm.create_model(model, pretrained=True, num_classes=0)
+        config = timm.data.resolve_model_data_config(model)
+        transform = timm.data.create_transform(**config, is_training=False)
+        return model.eval().to(self.device), transform
+
+    def __repr__(self) -> str:
+        name = self.model if isinstance(self.model, str) else type(self.model).__name__
+        return f'{self.__class__.__name__}({name!r})'
+
+
+def open_image(image: 'str | os.PathLike[str] | Image') -> 'Image':
+    r"""Returns an image with the channels red, green and blue.
+
+    Args:
+        image (str or os.PathLike or PIL.Image.Image): The image, or its path.
+
+    Raises:
+        ValueError: If the file is not an image, or a damaged one.
+    """
+    import PIL.Image
+
+    if isinstance(image, PIL.Image.Image):
+        return image.convert('RGB')
+    try:
+        with PIL.Image.open(image) as opened:
+            return opened.convert('RGB')
+    except FileNotFoundError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        PIL.Image.DecompressionBombError,
+    ) as error:
+        raise ValueError(
+            f"'{os.fspath(image)}' needs to be a readable image ({error})"
+        ) from error

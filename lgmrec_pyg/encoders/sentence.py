@@ -1,0 +1,85 @@
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lgmrec_pyg.encoders.digest import weights_digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class SentenceEncoder:
+    r"""Encodes texts by the `"Sentence-BERT: Sentence Embeddings using Siamese
+    BERT-Networks" <https://arxiv.org/abs/1908.10084>`_ model of one's choice.
+
+    The model is loaded when it is first used, and downloaded if needed.
+
+    Args:
+        model (str, optional): The name of the model, or the path of its folder.
+            (default: :obj:`"all-MiniLM-L6-v2"`)
+        batch_size (int, optional): The number of texts to encode at once.
+            (default: :obj:`64`)
+        device (str, optional): The device to run the model on. If :obj:`None`,
+            will use an accelerator in case there is one.
+            (default: :obj:`None`)
+
+    Shapes:
+        - **input:** a list of :math:`N` texts
+        - **output:** features :math:`(N, F)`, with :math:`F = 384` by default
+
+    Raises:
+        ImportError: If :obj:`sentence-transformers` is not installed.
+        OSError: If the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: str = 'all-MiniLM-L6-v2',
+        batch_size: int = 64,
+        device: str | None = None,
+    ) -> None:
+        if find_spec('sentence_transformers') is None:
+            raise ImportError(
+                "'SentenceEncoder' needs 'sentence-transformers': pip install "
+                'sentence-transformers'
+            )
+        self.model = model
+        self.batch_size = batch_size
+        self.device = device
+
+    @cached_property
+    def name(self) -> str:
+        r"""What tells the model apart: its weights and how much it reads."""
+        digest, length = weights_digest(self._model), self._model.max_seq_length
+        return f'sentence-transformers:{digest}:{length}'
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        if len(texts) == 0:
+            return torch.empty(0, self._model.get_embedding_dimension() or 0)
+        x = self._model.encode(
+            list(texts),
+            batch_size=self.batch_size,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+        )
+        return x.float().cpu().clone()
+
+    @cached_property
+    def _model(self) -> 'SentenceTransformer':
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(self.model, device=self.device)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise OSError(
+                f"The sentence encoder '{self.model}' could not be loaded ({reason}). "
+                f'On a machine without a connection, pass the path of a copy of its '
+                f"folder as 'model'"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}({self.model!r})'

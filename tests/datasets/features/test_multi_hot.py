@@ -1,0 +1,15 @@
+import torch
+
+from lgmrec_pyg.datasets import multi_hot
+
+
+def test_multi_hot() -> None:
+    x, names = multi_hot([['Drama'], [], ['Crime', 'Drama', 'Crime']])
+    assert names == ['Crime', 'Drama']
+    assert x.tolist() == [[0, 1], [0, 0], [1, 1]]
+    assert x.dtype == torch.float32
+
+
+def test_multi_hot_of_nothing() -> None:
+    assert multi_hot([])[0].size() == (0, 0)
+    assert multi_hot([[]])[0].size() == (1, 0)

@@ -1,0 +1,332 @@
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lgmrec_pyg.datasets import graph_from_interactions, save_item_features
+from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+
+ATTRIBUTES = ('edge_index', 'val_edge_label_index', 'test_edge_label_index')
+
+
+def pairs_of(data: HeteroData, attribute: str) -> list[tuple[Any, Any]]:
+    index: Tensor = data[INTERACTS][attribute]
+    users, items = data['user'].ids, data['item'].ids
+    return [(users[u], items[i]) for u, i in index.t().tolist()]
+
+
+def make_frame() -> pd.DataFrame:
+    rows = [
+        ('u1', 'b', 5, 3),
+        ('u1', 'a', 4, 1),
+        ('u1', 'c', 4, 2),
+        ('u1', 'a', 5, 4),
+        ('u0', 'a', 5, 5),
+        ('u0', 'c', 4, 6),
+        ('u0', 'd', 1, 7),
+        ('u2', 'd', 5, 8),
+        ('u2', 'a', 2, 0),
+    ]
+    return pd.DataFrame(rows, columns=['user_id', 'item_id', 'stars', 'at'])
+
+
+def test_graph_from_interactions() -> None:
+    data = graph_from_interactions(make_frame(), val_ratio=0, test_ratio=0)
+    validate_graph(data)
+    assert data['user'].ids == ['u0', 'u1', 'u2']
+    assert data['item'].ids == ['a', 'b', 'c', 'd']
+    assert (data['user'].num_nodes, data['item'].num_nodes) == (3, 4)
+    assert data[INTERACTS].edge_index.tolist() == [
+        [0, 0, 0, 1, 1, 1, 2, 2],
+        [0, 2, 3, 0, 1, 2, 0, 3],
+    ]
+    assert data[INTERACTS].val_edge_label_index.size() == (2, 0)
+    assert data[INTERACTS].test_edge_label_index.size() == (2, 0)
+    assert modalities(data) == []
+
+
+def test_graph_from_interactions_leaves_one_out() -> None:
+    # Of repeated pairs the earliest counts, so (u1, a) is not the last one.
+    data = graph_from_interactions(make_frame(), timestamp='at', split='leave_one_out')
+    assert pairs_of(data, 'edge_index') == [
+        ('u0', 'a'),
+        ('u1', 'a'),
+        ('u2', 'a'),
+        ('u2', 'd'),
+    ]
+    assert pairs_of(data, 'val_edge_label_index') == [('u0', 'c'), ('u1', 'c')]
+    assert pairs_of(data, 'test_edge_label_index') == [('u0', 'd'), ('u1', 'b')]
+
+
+def test_graph_from_interactions_filters() -> None:
+    # Without low ratings, (u1, a) is as early as before, and u2 has but one item,
+    # which nobody else has. Without u2, b is the only item of one user.
+    data = graph_from_interactions(
+        make_frame(),
+        rating='stars',
+        min_rating=4,
+        timestamp='at',
+        k_core=2,
+        val_ratio=0,
+        test_ratio=0,
+    )
+    assert pairs_of(data, 'edge_index') == [
+        ('u0', 'a'),
+        ('u0', 'c'),
+        ('u1', 'a'),
+        ('u1', 'c'),
+    ]
+    # With ratings of at least 5, the later rating of (u1, a) is the one that counts.
+    data = graph_from_interactions(
+        make_frame(), rating='stars', min_rating=5, timestamp='at', split='time'
+    )
+    assert pairs_of(data, 'edge_index') == [
+        ('u0', 'a'),
+        ('u1', 'a'),
+        ('u1', 'b'),
+        ('u2', 'd'),
+    ]
+
+
+def test_graph_from_interactions_splits_by_time() -> None:
+    message = (
+        'drops 2 of 3 pairs for validation and test, whose user or item has no '
+        'training pair, and with them 1 of 3 users and 1 of 4 items'
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        data = graph_from_interactions(
+            make_frame()[:8],
+            timestamp='at',
+            split='time',
+            val_ratio=0.15,
+            test_ratio=0.3,
+        )
+    # The times in order are 1, 2, 3, 5 | 6 | 7, 8, of which 7 and 8 are of item d.
+    validate_graph(data)
+    assert data['user'].ids == ['u0', 'u1']
+    assert data['item'].ids == ['a', 'b', 'c']
+    assert pairs_of(data, 'edge_index') == [
+        ('u0', 'a'),
+        ('u1', 'a'),
+        ('u1', 'b'),
+        ('u1', 'c'),
+    ]
+    assert pairs_of(data, 'val_edge_label_index') == [('u0', 'c')]
+    assert pairs_of(data, 'test_edge_label_index') == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 9)),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from(['random', 'leave_one_out', 'time']),
+    st.booleans(),
+    st.integers(1, 2),
+    st.integers(0, 2),
+    st.randoms(),
+)
+def test_graph_from_interactions_properties(
+    rows: list[tuple[int, int, int]],
+    split: str,
+    timed: bool,
+    k: int,
+    seed: int,
+    random: Any,
+) -> None:
+    def build(rows: list[tuple[int, int, int]]) -> HeteroData | str:
+        frame = pd.DataFrame(rows, columns=['user_id', 'item_id', 'at'])
+        frame['item_id'] = 'i' + frame['item_id'].astype(str)
+        ids = sorted(set(frame['item_id']))
+        ids = random.sample(ids, len(ids))
+        x = [[float(id_[1:])] for id_ in ids]
+        timestamp = 'at' if timed or split == 'time' else None
+        options: dict[str, Any] = {'k_core': k, 'split': split, 'seed': seed}
+        options |= {'val_ratio': 0.2, 'test_ratio': 0.2}
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)
+            try:
+                return graph_from_interactions(
+                    frame, {'text': (ids, x)}, timestamp=timestamp, **options
+                )
+            except ValueError as error:
+                return str(error)
+
+    out = build(rows)
+    other = build(random.sample(rows, len(rows)))
+    if isinstance(out, str):
+        assert re.search("'k_core' needs to leave|'split' by time needs to leave", out)
+        assert out == other
+        return
+    assert isinstance(other, HeteroData)
+    validate_graph(out)
+    assert out.to_dict().keys() == other.to_dict().keys()
+    for store, other_store in zip(out.stores, other.stores, strict=True):
+        for key, value in store.items():
+            same = torch.equal if isinstance(value, Tensor) else value.__class__.__eq__
+            assert same(value, other_store[key])
+
+    parts = {name: pairs_of(out, name) for name in ATTRIBUTES}
+    everything = [pair for part in parts.values() for pair in part]
+    assert len(set(everything)) == len(everything)
+    assert set(everything) <= {(u, f'i{i}') for u, i, _ in rows}
+    assert {u for u, _ in parts['edge_index']} == set(out['user'].ids)
+    assert {i for _, i in everything} == set(out['item'].ids)
+    assert out['user'].ids == sorted(out['user'].ids)
+    assert out['item'].ids == sorted(out['item'].ids)
+    assert out['text'].x.tolist() == [[float(id_[1:])] for id_ in out['item'].ids]
+    if split != 'time':
+        users, items = zip(*everything, strict=True)
+        assert min(Counter(users).values()) >= k
+        assert min(Counter(items).values()) >= k
+
+
+def test_graph_from_interactions_depends_on_the_seed() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({'user_id': rng.integers(0, 20, 500)})
+    frame['item_id'] = rng.integers(0, 50, 500)
+    for split in ['random', 'leave_one_out']:
+        graphs = [
+            graph_from_interactions(frame, split=split, seed=seed)[INTERACTS].edge_index
+            for seed in [0, 0, 1]
+        ]
+        assert torch.equal(graphs[0], graphs[1])
+        assert not torch.equal(graphs[0], graphs[2])
+
+
+@pytest.mark.parametrize('ending', ['csv', 'csv.gz', 'tsv', 'parquet'])
+def test_graph_from_interactions_of_files(tmp_path: Path, ending: str) -> None:
+    path, frame = tmp_path / f'clicks.{ending}', make_frame()
+    if ending == 'parquet':
+        pytest.importorskip('pyarrow')
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, sep='\t' if ending == 'tsv' else ',', index=False)
+    options: dict[str, Any] = {'rating': 'stars', 'timestamp': 'at', 'k_core': 2}
+    out = graph_from_interactions(str(path), min_rating=2, **options)
+    expected = graph_from_interactions(frame, min_rating=2, **options)
+    assert out['user'].ids == expected['user'].ids
+    for attribute in ATTRIBUTES:
+        assert pairs_of(out, attribute) == pairs_of(expected, attribute)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_graph_from_interactions_of_edge_index() -> None:
+    edge_index = torch.tensor([[5, 0, 5, 5], [3, 3, 1, 3]])
+    x = torch.arange(5.0).view(5, 1)
+    message = 'got 3 unknown of 5, such as 0, 2, 4'
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        data = graph_from_interactions(edge_index, {'text': x})
+    assert data['user'].ids == [0, 5]
+    assert data['item'].ids == [1, 3]
+    assert pairs_of(data, 'edge_index') == [(0, 3), (5, 1), (5, 3)]
+    assert data['text'].x.tolist() == [[1], [3]]
+    out = graph_from_interactions(edge_index.numpy())
+    assert torch.equal(out[INTERACTS].edge_index, data[INTERACTS].edge_index)
+    out = graph_from_interactions(edge_index, {'text': x}, catalog=range(5))
+    assert out['item'].ids == [0, 1, 2, 3, 4]
+    assert torch.equal(out['text'].x, x)
+
+
+def test_graph_from_interactions_with_features(tmp_path: Path) -> None:
+    features = {
+        'text': (['d', 'c', 'b', 'a'], [[4.0], [3.0], [2.0], [1.0]]),
+        'image': {'c': [1, 2], 'a': [3, 4]},
+    }
+    options: dict[str, Any] = {'rating': 'stars', 'min_rating': 4, 'k_core': 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # Items b and d were known.
+        data = graph_from_interactions(make_frame(), features, **options)
+    validate_graph(data)
+    assert data['item'].ids == ['a', 'c']
+    assert modalities(data) == ['text', 'image']
+    assert data['text'].x.tolist() == [[1], [3]]
+    assert data['image'].x.tolist() == [[3, 4], [1, 2]]
+    assert data[describes('image')].edge_index.tolist() == [[0, 1], [0, 1]]
+
+    save_item_features(tmp_path, features)
+    out = graph_from_interactions(make_frame(), str(tmp_path), **options)
+    assert modalities(out) == ['image', 'text']
+    assert torch.equal(out['text'].x, data['text'].x)
+
+
+def test_graph_from_interactions_with_catalog() -> None:
+    features = {'text': {'a': [1], 'new': [2]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # Items of the catalog are known.
+        data = graph_from_interactions(
+            make_frame(), features, k_core=2, catalog=['new', 'a', 'b', 'new']
+        )
+    validate_graph(data)
+    assert data['item'].ids == ['a', 'b', 'c', 'd', 'new']
+    assert 'b' not in {item for name in ATTRIBUTES for _, item in pairs_of(data, name)}
+    assert data[describes('text')].edge_index.tolist() == [[0, 1], [0, 4]]
+    message = "such as 'a' (got 1)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        graph_from_interactions(make_frame(), catalog=[1])
+
+
+def test_graph_from_interactions_with_ids_of_another_type(tmp_path: Path) -> None:
+    path = tmp_path / 'clicks.csv'
+    path.write_text('user_id,item_id\n1,10\n2,20\n')
+    message = (
+        "'features' of 'text' need to have ids of the same type as the interactions, "
+        "such as '10' (got 10). Convert either of them, e.g., by '.astype(str)'"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        graph_from_interactions(path, {'text': ([10, 20], [[1], [2]])})
+    data = graph_from_interactions(path, {'text': (['10', '20'], [[1], [2]])})
+    assert data['text'].x.tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'split': 'tmie'}, "'split' needs to be one of ('random', 'leave_one_out'"),
+        ({'split': 'time'}, "'timestamp' needs to name a column for 'split' to be"),
+        ({'min_rating': 3}, "'rating' needs to name a column for 'min_rating'"),
+        ({'val_ratio': 0.6, 'test_ratio': 0.4}, 'to sum up to less than 1'),
+        ({'k_core': 0}, "'k_core' needs to be a positive integer (got 0)"),
+        (
+            {'rating': 'stars', 'min_rating': 6},
+            "'min_rating' needs to leave interactions (got 6, which leaves none of 9 "
+            'with ratings from 1 to 5)',
+        ),
+        (
+            {'k_core': 4},
+            "'k_core' needs to leave interactions (got 4, which leaves none of 8 of 3 "
+            'users and 4 items)',
+        ),
+        ({'user': 'uid'}, "one column 'uid', or another one that the argument 'user'"),
+        (
+            {'timestamp': 'time'},
+            "(got the columns ['user_id', 'item_id', 'stars', 'at'])",
+        ),
+        ({'features': {'item': {'a': [1]}}}, "named other than 'user' and 'item'"),
+        ({'features': {'text': {'x': [1]}}}, '(got 1 unknown of 1'),
+        (
+            {'features': {'text': {'b': [1]}}, 'k_core': 2},
+            'need to describe items of the graph (got only items that were filtered',
+        ),
+    ],
+)
+def test_graph_from_interactions_errors(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        graph_from_interactions(make_frame(), **options)
+
+
+def test_graph_from_interactions_at_one_time() -> None:
+    message = 'to leave training pairs (got none: too many interactions happened'
+    with pytest.raises(ValueError, match=re.escape(message)):
+        graph_from_interactions(make_frame().assign(at=0), timestamp='at', split='time')

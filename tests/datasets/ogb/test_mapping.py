@@ -1,0 +1,67 @@
+import gzip
+import tempfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
+
+from lgmrec_pyg.datasets.ogb.mapping import mapping_path, read_ids, write_mapping
+
+TEXT = st.text(
+    st.characters(exclude_categories=['Cs'], exclude_characters='\0')
+    | st.sampled_from('",\n\r 0123456789'),
+    min_size=1,
+    max_size=8,
+)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(ids=st.lists(TEXT, unique=True) | st.lists(INTEGERS, unique=True))
+@settings(max_examples=200, deadline=None)
+def test_ids_are_read_as_they_were_written(ids):
+    data = HeteroData()
+    data['user'].num_nodes, data['item'].num_nodes = 1, len(ids)
+    data['item'].ids = ids
+    with tempfile.TemporaryDirectory() as folder:
+        write_mapping(data, folder)
+        out = read_ids(mapping_path(folder, 'item'), len(ids))
+    assert out == ids
+    assert list(map(type, out)) == list(map(type, ids))
+
+
+def write(path, text: str) -> str:
+    with gzip.open(path, 'wt') as file:
+        file.write('ent idx,ent name\n' + text)
+    return str(path)
+
+
+def test_read_ids_takes_any_order_of_rows(tmp_path):
+    path = write(tmp_path / 'a.csv.gz', '1,DB2\n0,DB1\n2,7\n')
+    assert read_ids(path, 3) == ['DB1', 'DB2', '7']
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('0,a\n2,b\n', 'map each index to a unique id'),
+        ('0,a\n1,a\n', 'map each index to a unique id'),
+        ('0,a\n0,b\n', 'map each index to a unique id'),
+        ('0,a\nb\n', 'map each index to a unique id'),
+        ('0,a\n1\n', 'map each index to a unique id'),
+        ('0,a\n', r'hold 2 ids, one per node \(got 1\)'),
+        ('0,a\n1,b\n2,c\n', r'hold 2 ids, one per node \(got 3\)'),
+    ],
+)
+def test_read_ids_refuses_malformed_files(tmp_path, text, message):
+    path = write(tmp_path / 'user.csv.gz', text)
+    with pytest.raises(ValueError, match=rf"user.csv.gz' needs to {message}"):
+        read_ids(path, 2)
+
+
+def test_read_ids_refuses_incomplete_files(tmp_path):
+    path = write(tmp_path / 'user.csv.gz', '0,a\n1,b\n')
+    content = (tmp_path / 'user.csv.gz').read_bytes()
+    (tmp_path / 'user.csv.gz').write_bytes(content[:-12])
+    with pytest.raises(ValueError, match=r"user.csv.gz' needs to map each index"):
+        read_ids(path, 2)

@@ -1,0 +1,136 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lgmrec_pyg.datasets import graph_from_movielens
+from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+
+FLAGS = '|'.join(['0'] * 19)
+FILES = {
+    'latest-small': {
+        'ml-latest-small/movies.csv': (
+            'movieId,title,genres\n'
+            '10,"Amélie, or: Le Fabuleux Destin (2001)",Comedy|Romance\n'
+            '7,NA,(no genres listed)\n'
+            '300,Heat (1995),Action|Crime\n'
+            '9,Never rated,Crime\n'
+        ),
+        'ml-latest-small/ratings.csv': (
+            'userId,movieId,rating,timestamp\n'
+            '1,10,3.5,100\n1,300,4.0,300\n1,7,5.0,200\n12,10,3.0,50\n12,300,4.5,60\n'
+        ),
+    },
+    '100k': {
+        'u.item': (
+            f'10|Amélie, or: Le Fabuleux Destin (2001)|01-Jan-2001||http://x/?"|'
+            f'0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0|0|0|0\n'
+            f'7|NA||||1{FLAGS[1:]}\n'
+            f'300|Heat (1995)|01-Jan-1995||http://x|'
+            f'0|1|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|0\n'
+            f'9|Never rated||||0|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|0\n\n'
+        ),
+        'u.user': '1|24|M|technician|85711\n12|53|F|other|94043\n',
+        'u1.base': '1\t10\t3\t100\n1\t300\t4\t300\n12\t300\t4\t60\n',
+        'u1.test': '1\t7\t5\t200\n12\t10\t3\t50\n',
+    },
+    '1m': {
+        'movies.dat': (
+            '10::Amélie, or: Le Fabuleux Destin (2001)::Comedy|Romance\n'
+            '7::NA::unknown\n'
+            '300::Heat (1995)::Action|Crime\n'
+            '9::Never rated::Crime\n'
+        ),
+        'users.dat': '1::F::1::10::48067\n12::M::56::16::70072\n',
+        'ratings.dat': (
+            '1::10::3::100\n1::300::4::300\n1::7::5::200\n12::10::3::50\n12::300::4::60\n'
+        ),
+    },
+}
+
+
+def write_raw(root: Path, name: str) -> str:
+    for path, text in FILES[name].items():
+        target = root / 'raw' / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        encoding = 'utf-8' if name == 'latest-small' else 'latin-1'
+        target.write_text(text, encoding=encoding)
+    return str(root)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        self.seen += texts
+        return torch.tensor([[float(len(text)), 1.0] for text in texts])
+
+
+@pytest.mark.parametrize('name', list(FILES))
+def test_graph_from_movielens(tmp_path: Path, name: str) -> None:
+    root, encoder = write_raw(tmp_path, name), Recorder()
+    data = graph_from_movielens(root, name, encoder, split='leave_one_out')
+    validate_graph(data)
+    assert data['user'].ids == [1, 12]
+    assert data['item'].ids == [7, 10, 300]
+    # User 1 rated 10, then 7, then 300.
+    assert data[INTERACTS].edge_index.tolist() == [[0, 1, 1], [1, 1, 2]]
+    assert data[INTERACTS].val_edge_label_index.tolist() == [[0], [0]]
+    assert data[INTERACTS].test_edge_label_index.tolist() == [[0], [2]]
+
+    assert modalities(data) == ['text', 'genre']
+    assert encoder.seen == [
+        'NA',
+        'Amélie, or: Le Fabuleux Destin (2001). Comedy, Romance',
+        'Heat (1995). Action, Crime',
+    ]
+    assert data['text'].x[:, 0].tolist() == [len(text) for text in encoder.seen]
+    # Action, Comedy, Crime, Romance
+    assert data['genre'].x.tolist() == [[0, 1, 0, 1], [1, 0, 1, 0]]
+    assert data[describes('genre')].edge_index.tolist() == [[0, 1], [1, 2]]
+    assert [path.name for path in tmp_path.iterdir()] == ['raw']
+
+
+@pytest.mark.parametrize('name', list(FILES))
+def test_graph_from_movielens_options(tmp_path: Path, name: str) -> None:
+    root = write_raw(tmp_path, name)
+    data = graph_from_movielens(root, name, min_rating=4, val_ratio=0, test_ratio=0)
+    assert data['item'].ids == [7, 300]
+    assert data[INTERACTS].edge_index.tolist() == [[0, 0, 1], [0, 1, 1]]
+    assert modalities(data) == ['genre']
+    data = graph_from_movielens(root, name, genres=False, all_items=True, k_core=2)
+    validate_graph(data)
+    assert data['item'].ids == [7, 9, 10, 300]
+    assert modalities(data) == []
+
+
+def test_graph_from_movielens_keeps_half_stars(tmp_path: Path) -> None:
+    root = write_raw(tmp_path, 'latest-small')
+    options: dict[str, Any] = {'min_rating': 3.5, 'val_ratio': 0, 'test_ratio': 0}
+    data = graph_from_movielens(root, **options)
+    assert data[INTERACTS].edge_index.tolist() == [[0, 0, 0, 1], [0, 1, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    ('name', 'file', 'line', 'message'),
+    [
+        ('100k', 'u.item', '11|Title|1', "24 fields separated by '|' in every line"),
+        ('1m', 'movies.dat', 'x::Title::', "(got 'x::Title::' in line 1)"),
+    ],
+)
+def test_graph_from_movielens_of_malformed_files(
+    tmp_path: Path, name: str, file: str, line: str, message: str
+) -> None:
+    root = write_raw(tmp_path, name)
+    (tmp_path / 'raw' / file).write_text(f'{line}\n')
+    with pytest.raises(ValueError, match=re.escape(message)):
+        graph_from_movielens(root, name)
+
+
+def test_graph_from_movielens_errors(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"needs to be one of .*\(got '20m'\)"):
+        graph_from_movielens(str(tmp_path), '20m')

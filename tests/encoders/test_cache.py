@@ -1,0 +1,58 @@
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+import torch
+
+from lgmrec_pyg.encoders import EmbeddingCache
+
+KEYS = [bytes([i]) * 32 for i in range(3)]
+
+
+def test_embedding_cache(tmp_path: Path) -> None:
+    path = str(tmp_path / 'a.sqlite')
+    x = torch.randn(2, 4)
+    with EmbeddingCache(path, 'one') as cache:
+        assert cache.get(KEYS[0]) is None
+        cache.put(KEYS[:2], x)
+    with EmbeddingCache(path, 'one') as cache:
+        for key, row in zip(KEYS, x, strict=False):
+            assert torch.equal(cache.get(key), row)
+        assert cache.get(KEYS[2]) is None
+        cache.put(KEYS[:1], x[1:])
+        assert torch.equal(cache.get(KEYS[0]), x[1])
+    with EmbeddingCache(path, 'two') as cache:
+        assert cache.get(KEYS[0]) is None
+
+
+@pytest.mark.parametrize('content', [b'something else' * 99, b'SQLite format 3\0' * 99])
+def test_embedding_cache_of_another_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / 'a.sqlite'
+    path.write_bytes(content)
+    message = f"'{path}' needs to be a cache of embeddings ("
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EmbeddingCache(str(path), 'one')
+    assert path.read_bytes() == content
+
+
+def test_embedding_cache_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / 'a.sqlite'
+    keys = [i.to_bytes(32, 'big') for i in range(500)]
+    with EmbeddingCache(str(path), 'one') as cache:
+        cache.put(keys, torch.randn(500, 64))
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+    with EmbeddingCache(str(path), 'one') as cache:
+        message = r'cache of embeddings \(.*\): delete it'
+        with pytest.raises(ValueError, match=message):
+            [cache.get(key) for key in keys]
+
+
+def test_embedding_cache_of_another_table(tmp_path: Path) -> None:
+    path = str(tmp_path / 'a.sqlite')
+    connection = sqlite3.connect(path)
+    connection.execute('CREATE TABLE embeddings (a, b)')
+    connection.close()
+    with pytest.raises(ValueError, match='needs to be a cache of embeddings'):
+        EmbeddingCache(path, 'one')

@@ -1,0 +1,233 @@
+import os
+import re
+import subprocess
+import sys
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bag_of_words import BagOfWords
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lgmrec_pyg.encoders import encode
+
+TEXTS = ['a b', 'c', 'a b', '', 'a a', 'b a']
+
+
+def test_encode() -> None:
+    encoder = BagOfWords()
+    x = encode(TEXTS, encoder, batch_size=2, progress=False)
+    assert x.dtype == torch.float32
+    assert torch.equal(x, BagOfWords()(TEXTS))
+    # What occurs repeatedly is encoded once.
+    assert encoder.batches == [['a b', 'c'], ['', 'a a'], ['b a']]
+    by_id = {f'B{i}': text for i, text in enumerate(TEXTS)}
+    assert torch.equal(encode(by_id, encoder, progress=False), x)
+    assert encode([], encoder).size() == (0, 0)
+
+
+@given(
+    st.lists(st.lists(st.text('ab ', max_size=3), max_size=8), max_size=3),
+    st.integers(1, 4),
+)
+@settings(max_examples=25, deadline=None)
+def test_encode_with_cache(
+    tmp_path_factory: pytest.TempPathFactory, calls: list[list[str]], batch_size: int
+) -> None:
+    cache = str(tmp_path_factory.mktemp('cache') / 'a.sqlite')
+    encoder = BagOfWords()
+    for texts in calls:
+        x = encode(texts, encoder, batch_size=batch_size, cache=cache, progress=False)
+        assert torch.equal(x, BagOfWords()(texts) if texts else torch.empty(0, 0))
+    assert encoder.num_texts == len({text for texts in calls for text in texts})
+    assert max(map(len, encoder.batches), default=0) <= batch_size
+
+
+def test_encode_with_cache_of_several_encoders(tmp_path: Path) -> None:
+    cache = str(tmp_path / 'new' / 'a.sqlite')
+    for _ in range(2):
+        for encoder in [BagOfWords(4), BagOfWords(8), BagOfWords(8, 'other')]:
+            x = encode(TEXTS, encoder, cache=cache, progress=False)
+            assert torch.equal(x, encoder(TEXTS))
+    again = BagOfWords(8)
+    encode(TEXTS, again, cache=cache, progress=False)
+    assert again.num_texts == 0
+
+
+def test_encode_keeps_bits(tmp_path: Path) -> None:
+    def encoder(texts: list[str]) -> Tensor:
+        generator = torch.Generator().manual_seed(len(texts))
+        return torch.randn(len(texts), 5, generator=generator).mul(1e-30)
+
+    encoder.name = 'random'  # type: ignore[attr-defined]
+    cache = str(tmp_path / 'a.sqlite')
+    first = encode(TEXTS, encoder, cache=cache, progress=False)
+    assert torch.equal(encode(TEXTS, encoder, cache=cache, progress=False), first)
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError])
+def test_encode_when_interrupted(
+    tmp_path: Path, error: type[BaseException], capfd: pytest.CaptureFixture
+) -> None:
+    cache = str(tmp_path / 'a.sqlite')
+    words = BagOfWords()
+
+    def encoder(texts: list[str]) -> Tensor:
+        if len(words.batches) == 2:
+            raise error
+        return words(texts)
+
+    encoder.name = words.name  # type: ignore[attr-defined]
+    with pytest.raises(error):
+        encode(TEXTS, encoder, batch_size=2, cache=cache, progress=False)
+    again = BagOfWords()
+    x = encode(TEXTS, again, batch_size=2, cache=cache)
+    assert torch.equal(x, BagOfWords()(TEXTS))
+    assert again.batches == [['b a']]
+    assert '5/5' in capfd.readouterr().err
+
+
+KILLED = """
+import os, sys
+import torch
+from lgmrec_pyg.encoders import encode
+
+def encoder(texts):
+    if texts[0] == '6':
+        os.kill(os.getpid(), 9)
+    return torch.tensor([[float(text)] for text in texts])
+
+encoder.name = 'number'
+encode([str(i) for i in range(10)], encoder, batch_size=3, cache=sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='needs signals')
+def test_encode_when_killed(tmp_path: Path) -> None:
+    cache = str(tmp_path / 'a.sqlite')
+    out = subprocess.run([sys.executable, '-c', KILLED, cache], capture_output=True)
+    assert out.returncode == -9
+    encoded = []
+
+    def encoder(texts: list[str]) -> Tensor:
+        encoded.extend(texts)
+        return torch.tensor([[float(text)] for text in texts])
+
+    encoder.name = 'number'  # type: ignore[attr-defined]
+    texts = [str(i) for i in range(10)]
+    x = encode(texts, encoder, cache=cache, progress=False)
+    assert x.flatten().tolist() == list(range(10))
+    assert encoded == ['6', '7', '8', '9']
+
+
+def encode_some(start: int, cache: str) -> list[float]:
+    texts = [f'{i} x' for i in range(start, start + 60)]
+    return encode(
+        texts, BagOfWords(), batch_size=2, cache=cache, progress=False
+    ).tolist()
+
+
+def test_encode_at_the_same_time(tmp_path: Path) -> None:
+    cache = str(tmp_path / 'a.sqlite')
+    with ThreadPool(2) as pool:
+        out = pool.starmap(encode_some, [(0, cache), (30, cache)])
+    expected = [encode_some(start, str(tmp_path / 'b.sqlite')) for start in (0, 30)]
+    assert out == expected
+
+
+def test_encode_paths_and_bytes(tmp_path: Path) -> None:
+    def encoder(contents: list[Any]) -> Tensor:
+        sizes.append(len(contents))
+        return torch.tensor(
+            [
+                [float(len(c if isinstance(c, bytes) else c.read_bytes()))]
+                for c in contents
+            ]
+        )
+
+    sizes: list[int] = []
+    encoder.name = 'size'  # type: ignore[attr-defined]
+    cache = str(tmp_path / 'a.sqlite')
+    paths = [tmp_path / name for name in 'abc']
+    for path, content in zip(paths, [b'12', b'12', b'345'], strict=True):
+        path.write_bytes(content)
+    x = encode([*paths, b'12'], encoder, cache=cache, progress=False)
+    assert x.flatten().tolist() == [2, 2, 3, 2]
+    assert sizes == [2]
+    # The content counts, not the path:
+    paths[2].write_bytes(b'6789')
+    x = encode(paths, encoder, cache=cache, progress=False)
+    assert x.flatten().tolist() == [2, 2, 4]
+    assert sizes == [2, 1]
+    with pytest.raises(FileNotFoundError, match='missing'):
+        encode([tmp_path / 'missing'], encoder)
+
+
+def test_encode_images() -> None:
+    image = pytest.importorskip('PIL.Image')
+    red, blue = image.new('RGB', (2, 3), 'red'), image.new('RGB', (2, 3), 'blue')
+    palette = red.convert('P')
+    other_palette = palette.copy()
+    other_palette.putpalette([0, 0, 255] * 256)
+    images = [red, blue, red.copy(), image.new('RGB', (3, 2), 'red')]
+    images += [palette, other_palette, palette.copy()]
+    counts = []
+
+    def encoder(contents: list[Any]) -> Tensor:
+        counts.append(len(contents))
+        return torch.tensor([c.convert('RGB').getpixel((0, 0)) for c in contents])
+
+    x = encode(images, encoder, progress=False)
+    assert counts == [5]
+    blues = x[:, 2].gt(0).tolist()
+    assert blues == [False, True, False, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ('out', 'message'),
+    [
+        (torch.zeros(3, 2), 'per content, of shape [2, *] (got [3, 2])'),
+        (torch.zeros(2), 'per content, of shape [2, *] (got [2])'),
+        (torch.zeros(2, 0), 'of shape [2, *] (got [2, 0])'),
+        (torch.tensor([[0.0], [float('nan')]]), 'finite features (got others for con'),
+        (np.array([[1.0], [1e300]]), 'finite features (got others for content 1 of 2)'),
+    ],
+)
+def test_encode_checks_the_encoder(out: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        encode(['a', 'b'], lambda texts: out, progress=False)
+
+
+def test_encode_errors(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'batch_size' needs to be .* \(got 0\)"):
+        encode(['a'], BagOfWords(), batch_size=0)
+    with pytest.raises(
+        ValueError, match=r'strings, bytes, paths or PIL .* \(got int\)'
+    ):
+        encode(['a', 3], BagOfWords())
+    with pytest.raises(ValueError, match=r"'encoder' needs to have a 'name'.*got None"):
+        encode(['a'], lambda texts: torch.zeros(1, 1), cache=str(tmp_path / 'a'))
+    with pytest.raises(ValueError, match=r'equally many features .* \(got \[1, 2\]\)'):
+        encode(
+            ['a', 'b'],
+            lambda texts: torch.zeros(1, 1 + (texts == ['a'])),
+            batch_size=1,
+            progress=False,
+        )
+
+
+def test_encode_takes_arrays_and_half_precision() -> None:
+    x = encode(['a'], lambda texts: np.ones((1, 2)), progress=False)  # type: ignore
+    assert x.dtype == torch.float32
+    x = encode(['a'], lambda texts: torch.ones(1, 2).half(), progress=False)
+    assert x.dtype == torch.float32
+    with torch.inference_mode():
+        ones = torch.ones(1, 2)
+    x = encode(['a'], lambda texts: ones, progress=False)
+    assert not x.is_inference()
+    (x * torch.ones(2, requires_grad=True)).sum().backward()
