@@ -1,7 +1,8 @@
 r"""Trains LGMRec, evaluates it by full ranking, and reports it.
 
-The default run needs no files. For Amazon Baby, place `baby/baby.inter` and
-`baby/{image,text}_feat.npy` in `data/`, and run with `--data baby`.
+The default run needs no files. `--data baby` downloads and converts Amazon Baby to
+`data/`, which needs `pip install sentence-transformers`, or reads ready-made files
+`baby/baby.inter` and `baby/{image,text}_feat.npy` placed there.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from torch_geometric.data import HeteroData, InMemoryDataset
 
 from lgmrec_pyg.datasets import (
     AmazonMultimodal,
+    DownloadError,
     MultimodalDataset,
     SyntheticMultimodal,
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
-from lgmrec_pyg.nn import HypergraphContrast, LGMRec
+from lgmrec_pyg.nn import RECOMMENDED, HypergraphContrast, LGMRec
 from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS
 from lgmrec_pyg.reporting import (
     PUBLISHED,
@@ -33,6 +35,7 @@ from lgmrec_pyg.reporting import (
     versions,
 )
 from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.storage import save_model
 from lgmrec_pyg.training import fit
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
@@ -89,7 +92,12 @@ def parse_args() -> argparse.Namespace:
     add('--embedding-dim', type=int, default=64)
     add('--temperature', type=float, default=0.2)
     add('--batch-size', type=int, default=2048)
-    add('--lr', type=float, default=1e-3)
+    add('--lr', type=float, help='(default: 1e-3, or 5e-3 if --recommended)')
+    add(
+        '--recommended',
+        action='store_true',
+        help='rank by a softmax over all items rather than as in the paper',
+    )
     add('--epochs', type=int, default=1000)
     add('--patience', type=int, default=20)
     add('--seed', type=int, default=0)
@@ -97,6 +105,13 @@ def parse_args() -> argparse.Namespace:
     add('--progress', action=argparse.BooleanOptionalAction, default=True)
     add('--output', default='output', help='folder for the learning curves')
     add('--json', help='file for the record of the run')
+    add('--checkpoint', help='file to keep the state of the run in')
+    add(
+        '--resume',
+        action='store_true',
+        help='continue from --checkpoint, if there is one, to the same result',
+    )
+    add('--save', help='folder for the trained model')
     return parser.parse_args()
 
 
@@ -123,7 +138,10 @@ seed_everything(args.seed)
 device = torch.device(args.device)
 name = osp.basename(osp.abspath(args.data))
 
-data = load(args)
+try:
+    data = load(args)
+except (FileNotFoundError, ImportError, DownloadError) as error:
+    raise SystemExit(str(error)) from None
 names = modalities(data) if args.modalities is None else args.modalities
 if not set(names) <= set(modalities(data)):
     raise ValueError(
@@ -159,6 +177,10 @@ settings = {
     key: value if getattr(args, key) is None else getattr(args, key)
     for key, value in PAPER.get(name, PAPER['baby']).items()
 }
+if args.recommended:
+    settings |= RECOMMENDED
+if args.lr is None:
+    args.lr = 5e-3 if args.recommended else 1e-3
 wide = settings['num_hyperedges'] > MAX_FUSED_COLUMNS
 half_contrast = wide and args.precision == 'bfloat16'
 model = LGMRec(
@@ -184,6 +206,8 @@ history = fit(
     patience=args.patience,
     lr=args.lr,
     progress=args.progress,
+    checkpoint=args.checkpoint,
+    resume=args.resume,
 )
 
 test_start = time.perf_counter()
@@ -242,6 +266,10 @@ if args.json is not None:
     }
     save_json(record, args.json)
     print(f"Saved the record of the run to '{args.json}'")
+
+if args.save is not None:
+    save_model(model, args.save, data=data, metrics={'test': test_metrics})
+    print(f"Saved the model to '{args.save}'")
 
 path = osp.join(args.output, f'learning_curves_{name}.png')
 try:

@@ -6,9 +6,10 @@ from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
 from lgmrec_pyg.nn.loss import BPRLoss, HypergraphContrast, SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityContent, ModalityEncoder
 from lgmrec_pyg.nn.modality_projection import ModalityProjection
-from lgmrec_pyg.nn.models import LGMRec, LGMRecOutput, Losses
+from lgmrec_pyg.nn.models import RECOMMENDED, LGMRec, LGMRecOutput, Losses
 
 __all__ = [
+    'RECOMMENDED',
     'BPRLoss',
     'BipartiteConv',
     'BipartiteGraph',

@@ -1,5 +1,7 @@
+import functools
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -7,7 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from lgmrec_pyg.storage import load_model
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / 'examples'
@@ -113,6 +118,59 @@ def test_amazon_baby_on_a_folder_is_reproducible(tmp_path, run_here):
 def test_amazon_baby_names_an_unknown_modality(run_here):
     with pytest.raises(ValueError, match=r"from \['image', 'text'\] \(got \['smell'"):
         run_here('amazon_baby.py', '--preset', 'tiny', '--modalities', 'smell')
+
+
+def test_amazon_baby_resumes_to_the_same_result(tmp_path, run_here):
+    args = ['--preset', 'tiny', '--recommended', '--output', str(tmp_path)]
+    whole, *_ = run_here('amazon_baby.py', *args, '--epochs', '4')
+    args += ['--checkpoint', str(tmp_path / 'run.safetensors')]
+    run_here('amazon_baby.py', *args, '--epochs', '2')
+    args += ['--resume', '--save', str(tmp_path / 'model'), '--epochs', '4']
+    resumed, *_ = run_here('amazon_baby.py', *args)
+    assert resumed['history'].losses == whole['history'].losses
+    assert resumed['test_metrics'] == whole['test_metrics']
+    assert whole['model'].settings['ranking_loss'] == 'softmax'
+    assert whole['args'].lr == 5e-3
+    model = load_model(tmp_path / 'model', data=whole['data'])
+    for name, weight in model.state_dict().items():
+        assert weight.equal(whole['model'].state_dict()[name])
+
+
+def test_amazon_baby_without_files_fills_one_screen(tmp_path, run_here, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'sentence_transformers', None)
+    with pytest.raises(SystemExit) as error:
+        run_here('amazon_baby.py', '--data', 'baby', '--root', str(tmp_path))
+    message = str(error.value)
+    assert 'pip install sentence-transformers' in message
+    assert str(tmp_path / 'baby') in message
+    assert len(message.splitlines()) < 24
+
+
+def test_own_data(tmp_path, run_here):
+    pytest.importorskip('pyarrow')
+    args = ['--output', str(tmp_path), '--epochs', '1']
+    variables, stdout, _ = run_here('own_data.py', *args)
+    assert 'customer-0000  sku-' in stdout
+    everyone = pd.read_parquet(tmp_path / 'top20.parquet')
+    user = everyone['user'].iloc[-1]
+    ids, scores = variables['recommender'].recommend(user, k=20)
+    assert everyone['item'].iloc[-20:].tolist() == ids
+    assert everyone['score'].iloc[-20:].tolist() == pytest.approx(scores, abs=1e-6)
+    load_model(tmp_path / 'model', data=variables['data'])
+
+
+def test_lines_of_the_readme(tmp_path, run_here, monkeypatch):
+    pytest.importorskip('pyarrow')
+    variables, *_ = run_here('own_data.py', '--output', str(tmp_path), '--epochs', '1')
+    text = (ROOT / 'README.md').read_text()
+    (lines,) = [x for x in re.findall(r'```python\n(.*?)```', text, re.S) if 'csv' in x]
+    assert len(lines.splitlines()) <= 10
+    monkeypatch.chdir(tmp_path)
+    kept = ('T', 'RECOMMENDED')
+    names = {key: x for key, x in variables.items() if callable(x) or key in kept}
+    few = functools.partial(variables['fit'], epochs=1, progress=False)
+    exec(lines, names | {'fit': few})
+    assert len(pd.read_parquet('top20.parquet')) > 0
 
 
 def test_gated_hypergraph(run_here):

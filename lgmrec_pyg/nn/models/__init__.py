@@ -1,3 +1,4 @@
 from lgmrec_pyg.nn.models.lgmrec import LGMRec, LGMRecOutput, Losses
+from lgmrec_pyg.nn.models.presets import RECOMMENDED
 
-__all__ = ['LGMRec', 'LGMRecOutput', 'Losses']
+__all__ = ['RECOMMENDED', 'LGMRec', 'LGMRecOutput', 'Losses']

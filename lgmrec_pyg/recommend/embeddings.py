@@ -1,0 +1,214 @@
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from typing_extensions import Self
+
+from lgmrec_pyg.graph import ITEM, USER, model_inputs, training_pairs
+from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.recommend.embeddings_file import load_embeddings, save_embeddings
+from lgmrec_pyg.recommend.exclusion import compress, encode
+from lgmrec_pyg.recommend.new_users import embed_new_users
+
+
+class Embeddings:
+    r"""The embeddings of users and items with their ids, and what users have
+    seen.
+
+    Args:
+        user_emb (torch.Tensor): The user embeddings
+            :math:`(|\mathcal{U}|, d)`.
+        item_emb (torch.Tensor): The item embeddings
+            :math:`(|\mathcal{I}|, d)`.
+        user_ids (Sequence, optional): The id of every user. If :obj:`None`, will
+            use indices. (default: :obj:`None`)
+        item_ids (Sequence, optional): The id of every item. If :obj:`None`, will
+            use indices. (default: :obj:`None`)
+        seen (torch.Tensor, optional): The pairs :obj:`(user, item)` of indices
+            that are not recommended, of shape :math:`(2, |\mathcal{E}|)`.
+            (default: :obj:`None`)
+
+    Raises:
+        ValueError: If sizes do not match, ids repeat, or an embedding is NaN or
+            infinite.
+    """
+
+    def __init__(
+        self,
+        user_emb: Tensor,
+        item_emb: Tensor,
+        user_ids: IdMap | Sequence[Any] | None = None,
+        item_ids: IdMap | Sequence[Any] | None = None,
+        seen: Tensor | None = None,
+    ) -> None:
+        self.user_emb = _check_embedding('user_emb', user_emb)
+        self.item_emb = _check_embedding('item_emb', item_emb)
+        if user_emb.size(1) != item_emb.size(1):
+            raise ValueError(
+                f"'user_emb' and 'item_emb' need to be of one width (got "
+                f'{user_emb.size(1)} and {item_emb.size(1)})'
+            )
+        self.users = _id_map('user_ids', user_ids, user_emb.size(0))
+        self.items = _id_map('item_ids', item_ids, item_emb.size(0))
+        rowptr, col = compress(seen, len(self.users), len(self.items))
+        self._seen = rowptr.to(item_emb.device), col.to(item_emb.device)
+
+    @classmethod
+    def from_model(cls, model: Any, data: HeteroData) -> Self:
+        r"""Embeds all users and items once, with the model in evaluation mode;
+        what users have in the training graph is not recommended to them.
+
+        Args:
+            model (torch.nn.Module): Any model with
+                :obj:`embed(*inputs) -> (user_emb, item_emb)`.
+            data (HeteroData): The graph that the model was trained on, after all
+                transforms. Ids are those of :obj:`data['user'].ids` and
+                :obj:`data['item'].ids`, if any.
+        """
+        training = model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                user_emb, item_emb = model.embed(*model_inputs(data))
+        finally:
+            model.train(training)
+        ids = IdMap.of(data, USER), IdMap.of(data, ITEM)
+        return cls(user_emb, item_emb, *ids, training_pairs(data))
+
+    @property
+    def seen(self) -> Tensor:
+        r"""The pairs :obj:`(user, item)` of indices that are not recommended."""
+        rowptr, col = self._seen
+        row = torch.arange(len(self.users), device=col.device)
+        return torch.stack([torch.repeat_interleave(row, rowptr.diff()), col])
+
+    def with_items(self, ids: Sequence[Any], item_emb: Tensor) -> Self:
+        r"""Returns a recommender that knows further items.
+
+        Args:
+            ids (Sequence): The ids of the new items.
+            item_emb (torch.Tensor): Their embeddings, *e.g.*, those of
+                :func:`~lgmrec_pyg.recommend.embed_new_items`.
+
+        Raises:
+            ValueError: If an id is known already, or the number or width of
+                embeddings does not match.
+        """
+        items = _join(self.items, ids, 'item_emb', len(item_emb))
+        embedding = torch.cat([self.item_emb, _same_width(item_emb, self.item_emb)])
+        return type(self)(self.user_emb, embedding, self.users, items, self.seen)
+
+    def with_users(
+        self, ids: Sequence[Any], histories: Sequence[Sequence[Any]]
+    ) -> Self:
+        r"""Returns a recommender that knows further users by the items that they
+        have, see :func:`~lgmrec_pyg.recommend.embed_new_users`. These items are
+        not recommended to them.
+
+        Args:
+            ids (Sequence): The ids of the new users.
+            histories (Sequence): The ids of the items of each new user.
+
+        Raises:
+            ValueError: If an item is unknown, a user is known already, or a
+                history is empty.
+        """
+        users = _join(self.users, ids, 'histories', len(histories))
+        rows = [encode(self.items, list(items), 'histories') for items in histories]
+        embedding = embed_new_users(self.item_emb, rows)
+        embedding = torch.cat([self.user_emb, embedding.to(self.user_emb.dtype)])
+        user = torch.arange(len(self.users), len(self.users) + len(rows))
+        count = torch.tensor([row.numel() for row in rows], dtype=torch.long)
+        item = torch.cat([count[:0], *rows])
+        pairs = torch.stack([user.repeat_interleave(count), item])
+        seen = torch.cat([self.seen, pairs.to(self.seen.device)], dim=1)
+        return type(self)(embedding, self.item_emb, users, self.items, seen)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        r"""Saves embeddings, ids and the pairs seen in one file in the format of
+        :obj:`safetensors`, completely or not at all.
+
+        Args:
+            path (str or os.PathLike): The path of the file.
+
+        Raises:
+            OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
+        """
+        save_embeddings(
+            path, self.user_emb, self.item_emb, self.users, self.items, self.seen
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        r"""Loads what :meth:`save` wrote, to the bit. Nothing in the file is
+        executed.
+
+        Args:
+            path (str or os.PathLike): The path of the file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is damaged, or in another format.
+        """
+        arguments = load_embeddings(path)
+        try:
+            return cls(**arguments)
+        except ValueError as error:
+            raise ValueError(f"'{os.fspath(path)}' is damaged ({error})") from error
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}({len(self.users)}, {len(self.items)}, '
+            f'embedding_dim={self.item_emb.size(1)})'
+        )
+
+
+def _check_embedding(name: str, emb: Tensor) -> Tensor:
+    if emb.dim() != 2 or emb.size(0) == 0 or not emb.is_floating_point():
+        raise ValueError(
+            f"'{name}' needs to be a two-dimensional floating-point tensor with at "
+            f'least one row (got {emb.dtype}, {list(emb.size())})'
+        )
+    if not bool(emb.isfinite().all()):
+        raise ValueError(
+            f"'{name}' holds NaN or infinite values: the model diverged, and its "
+            f'ranking has no meaning'
+        )
+    return emb.detach()
+
+
+def _same_width(emb: Tensor, known: Tensor) -> Tensor:
+    if emb.dim() != 2 or emb.size(1) != known.size(1):
+        raise ValueError(
+            f"'item_emb' needs to be of shape [*, {known.size(1)}] (got "
+            f'{list(emb.size())})'
+        )
+    return emb.to(known)
+
+
+def _id_map(name: str, ids: IdMap | Sequence[Any] | None, size: int) -> IdMap:
+    ids = range(size) if ids is None else ids
+    ids = ids if isinstance(ids, IdMap) else IdMap(ids)
+    if len(ids) != size:
+        raise ValueError(
+            f"'{name}' needs to hold {size} ids, one per embedding (got {len(ids)})"
+        )
+    return ids
+
+
+def _join(known: IdMap, ids: Sequence[Any], name: str, size: int) -> IdMap:
+    new = IdMap(ids).ids
+    if len(new) != size:
+        raise ValueError(
+            f"'{name}' needs to be as long as 'ids' (got {size} for {len(new)} ids)"
+        )
+    repeated = [x for x in new if x in known]
+    if repeated:
+        raise ValueError(
+            f"'ids' needs to hold new ids (got {len(repeated)} known ones such as "
+            f'{repeated[0]!r})'
+        )
+    return IdMap(known.ids + new)

@@ -1,0 +1,96 @@
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric import EdgeIndex
+
+from lgmrec_pyg.evaluation.topk import select_rows
+from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.ops.csr import from_coo
+
+Rows = tuple[Tensor, Tensor]
+
+
+def compress(pairs: Tensor | None, num_users: int, num_items: int) -> Rows:
+    r"""Returns the items of every user in CSR format :obj:`(rowptr, col)`.
+
+    Args:
+        pairs (torch.Tensor, optional): The pairs :obj:`(user, item)` of shape
+            :math:`(2, |\mathcal{E}|)`, in any order.
+        num_users (int): The number of users.
+        num_items (int): The number of items.
+
+    Raises:
+        ValueError: If the pairs are of another shape or out of range.
+    """
+    if pairs is None:
+        pairs = torch.empty(2, 0, dtype=torch.long)
+    if isinstance(pairs, EdgeIndex):
+        pairs = pairs.as_tensor()
+    if pairs.dim() != 2 or pairs.size(0) != 2 or pairs.dtype != torch.long:
+        raise ValueError(
+            f"'seen' needs to be an int64 tensor of shape [2, *] (got {pairs.dtype}, "
+            f'{list(pairs.size())})'
+        )
+    try:
+        rowptr, col, *_ = from_coo(pairs[0], pairs[1], None, (num_users, num_items))
+    except ValueError as error:
+        raise ValueError(f"'seen' needs to hold user and item indices: {error}") from (
+            error
+        )
+    return rowptr, col
+
+
+def exclusion(seen: Rows, rows: Tensor, exclude: Any, items: IdMap) -> Rows | None:
+    r"""Returns the items not to recommend to some users in CSR format.
+
+    Args:
+        seen (Tuple[torch.Tensor, torch.Tensor]): The items of every user.
+        rows (torch.Tensor): The users.
+        exclude (str or Sequence, optional): :obj:`"seen"`, :obj:`None`, or the
+            ids of items that are not recommended besides those seen.
+        items (IdMap): The ids of the items.
+
+    Raises:
+        ValueError: If :obj:`exclude` is none of them.
+    """
+    if exclude is None:
+        return None
+    if isinstance(exclude, str):
+        if exclude != 'seen':
+            raise ValueError(
+                f"'exclude' needs to be 'seen', None or a sequence of item ids (got "
+                f"'{exclude}')"
+            )
+        return select_rows(*seen, rows)
+    if isinstance(exclude, (set, frozenset)):
+        exclude = list(exclude)
+    extra = encode(items, exclude, 'exclude').to(rows.device)
+    return _append(*select_rows(*seen, rows), extra, len(items))
+
+
+def encode(ids: IdMap, values: Any, name: str) -> Tensor:
+    r"""Returns the index of each id, in errors under the name of an argument.
+
+    Args:
+        ids (IdMap): The known ids.
+        values (Sequence): The ids to look up.
+        name (str): The name of the argument.
+
+    Raises:
+        ValueError: If ids are unknown, or no ids.
+    """
+    try:
+        return ids.encode(values)
+    except ValueError as error:
+        raise ValueError(str(error).replace("'ids'", f"'{name}'", 1)) from error
+
+
+def _append(rowptr: Tensor, col: Tensor, extra: Tensor, num_items: int) -> Rows:
+    num_rows = rowptr.numel() - 1
+    every = torch.arange(num_rows, device=col.device)
+    row = torch.repeat_interleave(every, rowptr.diff())
+    row = torch.cat([row, every.repeat_interleave(extra.numel())])
+    col = torch.cat([col, extra.repeat(num_rows)])
+    out_rowptr, out_col, *_ = from_coo(row, col, None, (num_rows, num_items))
+    return out_rowptr, out_col

@@ -1,0 +1,144 @@
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from torch_geometric.data import HeteroData
+from torch_geometric.utils import scatter
+
+from lgmrec_pyg.evaluation.topk import topk
+from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, training_pairs
+
+RIDGE = 1.0
+NUM_NEIGHBORS = 10
+
+
+@torch.no_grad()
+def embed_new_items(
+    data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]
+) -> Tensor:
+    r"""Embeds items that the model was not trained on, by their features alone:
+
+    .. math::
+        \mathbf{e}_i = \hat{\mathbf{e}}_i + \frac{1}{|\mathcal{N}(i)|}
+        \sum_{j \in \mathcal{N}(i)} (\mathbf{e}_j - \hat{\mathbf{e}}_j)
+        \quad \textrm{with} \quad
+        \hat{\mathbf{e}}_i = \mathbf{W}^{\top} \mathbf{x}_i + \mathbf{b}
+
+    :math:`\mathbf{W}` is the ridge regression from the features of all modalities
+    to the embeddings of trained items, weighted by :math:`\ln(1 + d_i)` for
+    :math:`d_i` training pairs, and :math:`\mathcal{N}(i)` holds the ten trained
+    items whose predicted embeddings are closest in direction.
+    There is one regression for each set of modalities that new items have, so an
+    item that lacks a modality is embedded by the others.
+
+    Args:
+        data (HeteroData): The graph that the model was trained on. Its features
+            need to be on the scale of :obj:`x_dict`, so before
+            :class:`~lgmrec_pyg.transforms.StandardizeFeatures` if those of new
+            items are raw; here they are standardized in any case.
+        item_emb (torch.Tensor): The item embeddings of the trained model.
+        x_dict (Dict[str, torch.Tensor]): The features of the new items by
+            modality, with a row per item. All-zero rows stand for items that lack
+            the modality, and so do modalities that are left out.
+
+    Shapes:
+        - **input:** item embeddings :math:`(|\mathcal{I}|, d)`, features
+          :math:`(N, d_m)`
+        - **output:** item embeddings :math:`(N, d)`
+
+    Raises:
+        ValueError: If features do not match those of the graph or are not
+            finite, if a new item has none, or if no item is trained.
+    """
+    _check(data, item_emb, x_dict)
+    degree = torch.bincount(training_pairs(data)[1], minlength=item_emb.size(0))
+    trained = degree > 0
+    weight = degree[trained].to(item_emb.dtype).log1p()
+    weight = (weight / weight.mean()).view(-1, 1)
+    known = {name: _item_features(data, name)[trained] for name in x_dict}
+    known_has, new_has = _described(known), _described(x_dict)
+    pairs = {name: _standardize(known[name], x) for name, x in x_dict.items()}
+    out = item_emb.new_empty(new_has.size(0), item_emb.size(1))
+    for pattern in new_has.unique(dim=0):
+        names = [name for name, use in zip(x_dict, pattern, strict=True) if use]
+        fit = known_has[:, pattern].any(dim=1)
+        rows = (new_has == pattern).all(dim=1)
+        _check_pattern(names, rows, fit)
+        old, new = (torch.cat([pairs[name][i] for name in names], 1) for i in (0, 1))
+        emb = item_emb[trained][fit]
+        out[rows] = _predict(old[fit], emb, weight[fit], new[rows])
+    return out
+
+
+def _predict(source: Tensor, emb: Tensor, weight: Tensor, target: Tensor) -> Tensor:
+    mean = (weight * emb).sum(dim=0) / weight.sum()
+    weighted = source * weight
+    gram = (weighted.t() @ source).double()
+    gram.diagonal().add_(RIDGE)
+    right = (weighted.t() @ (emb - mean)).double()
+    matrix = torch.cholesky_solve(right, torch.linalg.cholesky(gram)).to(emb.dtype)
+    fitted, out = source @ matrix, target @ matrix
+    out_unit, unit = normalize(out, dim=1), normalize(fitted, dim=1)
+    _, neighbor = topk(out_unit, unit, k=min(NUM_NEIGHBORS, emb.size(0)))
+    return out + mean + (emb - mean - fitted)[neighbor].mean(dim=1)
+
+
+def _item_features(data: HeteroData, name: str) -> Tensor:
+    x = data[name].x
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    node, item = edge_index_of(data[describes(name)])
+    return scatter(x[node], item, dim=0, dim_size=data[ITEM].num_nodes, reduce='mean')
+
+
+def _described(x_dict: dict[str, Tensor]) -> Tensor:
+    return torch.stack([(x != 0).any(dim=1) for x in x_dict.values()], dim=1)
+
+
+def _standardize(known: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    new = new.to(known)
+    rows = known[(known != 0).any(dim=1)]
+    if rows.size(0) == 0:
+        return known, new
+    mean, std = rows.mean(dim=0), rows.std(dim=0, correction=0)
+    constant = std <= torch.finfo(std.dtype).eps * rows.abs().amax(dim=0)
+    scale = torch.where(constant, 0.0, 1.0 / std)
+    out = []
+    for x in (known, new):
+        has = (x != 0).any(dim=1, keepdim=True)
+        out.append(normalize((x - mean) * scale * has, dim=1))
+    return out[0], out[1]
+
+
+def _check_pattern(names: list[str], rows: Tensor, fit: Tensor) -> None:
+    if not names:
+        raise ValueError(
+            f"'x_dict' needs to hold features of every item (got none of item "
+            f'{int(rows.nonzero()[0])})'
+        )
+    if not fit.any():
+        raise ValueError(
+            f"'data' needs to hold items with training pairs and features of {names} "
+            f'(got none)'
+        )
+
+
+def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> None:
+    if item_emb.size(0) != data[ITEM].num_nodes:
+        raise ValueError(
+            f"'item_emb' needs to have {data[ITEM].num_nodes} rows, one per item of "
+            f"'data' (got {item_emb.size(0)})"
+        )
+    if not x_dict or not set(x_dict) <= set(modalities(data)):
+        raise ValueError(
+            f"'x_dict' needs to hold some of the modalities {modalities(data)} (got "
+            f'{list(x_dict)})'
+        )
+    num_items = next(iter(x_dict.values())).size(0)
+    for name, x in x_dict.items():
+        shape = [num_items, data[name].num_features]
+        if list(x.size()) != shape:
+            raise ValueError(
+                f"'x_dict[{name!r}]' needs to be of shape {shape} (got "
+                f'{list(x.size())})'
+            )
+        if not bool(x.isfinite().all()):
+            raise ValueError(f"'x_dict[{name!r}]' needs to be finite")

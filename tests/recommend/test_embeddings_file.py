@@ -1,0 +1,102 @@
+import pickle
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgmrec_pyg.recommend import Recommender
+from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
+
+IDS = st.one_of(
+    st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=6, unique=True),
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=6, unique=True),
+)
+
+
+@given(users=IDS, items=IDS, dtype=st.sampled_from([torch.float32, torch.bfloat16]))
+@settings(max_examples=40, deadline=None)
+def test_round_trip_to_the_bit(tmp_path_factory, users, items, dtype):
+    path = tmp_path_factory.mktemp('out') / 'emb.safetensors'
+    user_emb = torch.randn(len(users), 3).to(dtype)
+    item_emb = torch.randn(len(items), 3).to(dtype)
+    seen = (torch.rand(len(users), len(items)) < 0.5).nonzero().t()
+    Recommender(user_emb, item_emb, users, items, seen).save(path)
+    out = Recommender.load(path)
+    assert torch.equal(out.user_emb, user_emb)
+    assert torch.equal(out.item_emb, item_emb)
+    assert out.user_emb.dtype == dtype
+    assert out.users.ids == users
+    assert out.items.ids == items
+    assert torch.equal(out.seen, seen)
+    again = path.with_name('again')
+    out.save(again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / 'emb.safetensors'
+    torch.manual_seed(0)
+    seen = torch.tensor([[0, 1], [2, 0]])
+    emb = torch.randn(2, 4), torch.randn(3, 4)
+    Recommender(*emb, ['ann', 'ö'], [7, 8, 9], seen).save(path)
+    return path
+
+
+def rewrite(path, **changes):
+    tensors = {**load_tensors(path), **changes}
+    tensors = {name: x for name, x in tensors.items() if x is not None}
+    save_tensors(tensors, path, load_metadata(path))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'item_emb': None}, "no tensor 'item_emb'"),
+        ({'seen': None}, "no tensor 'seen'"),
+        ({'user_ids.ends': None}, "no tensor 'user_ids.ends'"),
+        ({'item_ids': None}, "no tensor 'item_ids.bytes'"),
+        ({'user_ids.ends': torch.tensor([3, 2])}, 'needs to ascend to 5'),
+        ({'user_ids.ends': torch.tensor([3, 2**62])}, 'needs to ascend to 5'),
+        ({'user_ids.ends': torch.tensor([-3, 5])}, 'needs to ascend to 5'),
+        ({'user_ids.ends': torch.tensor([4, 5])}, 'utf-8'),
+        ({'user_ids.ends': torch.tensor([5])}, "'user_ids' needs to hold 2 ids"),
+        ({'user_ids.ends': torch.tensor([3.0, 5.0])}, 'torch.int64 and dimension 1'),
+        ({'item_ids': torch.tensor([7, 7, 9])}, 'each id once'),
+        ({'item_ids': torch.tensor([7, 8])}, "'item_ids' needs to hold 3 ids"),
+        ({'seen': torch.tensor([[0], [3]])}, "'seen' needs to hold"),
+        ({'seen': torch.tensor([[-1], [0]])}, "'seen' needs to hold"),
+        ({'item_emb': torch.ones(3, 5)}, 'of one width'),
+        ({'item_emb': torch.full((3, 4), float('nan'))}, 'NaN'),
+        ({'item_emb': torch.ones(3)}, 'two-dimensional'),
+    ],
+)
+def test_damage_is_named(saved, changes, message):
+    rewrite(saved, **changes)
+    with pytest.raises(ValueError, match=message) as error:
+        Recommender.load(saved)
+    assert str(saved) in str(error.value)
+
+
+def test_truncated_file_is_refused(saved):
+    content = saved.read_bytes()
+    for size in (0, 5, 40, len(content) - 1):
+        saved.write_bytes(content[:size])
+        with pytest.raises(ValueError, match='is damaged'):
+            Recommender.load(saved)
+
+
+def test_other_formats_are_refused(tmp_path, saved):
+    path = tmp_path / 'other'
+    path.write_bytes(pickle.dumps({'user_emb': [1.0] * 99}, protocol=4))
+    with pytest.raises(ValueError, match='a pickle'):
+        Recommender.load(path)
+    save_tensors({'user_emb': torch.ones(1, 1)}, path)
+    with pytest.raises(ValueError, match=r'of the format .* \(got None\)'):
+        Recommender.load(path)
+    save_tensors(load_tensors(saved), path, {**load_metadata(saved), 'version': '2'})
+    with pytest.raises(ValueError, match=r"version '2', .* upgrade"):
+        Recommender.load(path)
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        Recommender.load(tmp_path / 'none')

@@ -1,0 +1,133 @@
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from lgmrec_pyg.graph import INTERACTS, describes
+from lgmrec_pyg.recommend import embed_new_items
+from lgmrec_pyg.recommend.new_items import _predict
+
+NUM_ITEMS, NUM_NEW, NUM_TRAINED = 240, 60, 220
+
+
+def planted_graph(seed=0):
+    r"""Embeddings are linear in the latents that features show, each modality
+    another part, on scales far apart. The last items are not trained.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    latent = torch.randn(NUM_ITEMS + NUM_NEW, 6, generator=generator)
+    latent = torch.nn.functional.normalize(latent, dim=1)
+    emb = latent @ torch.randn(6, 8, generator=generator)
+    data, new = HeteroData(), {}
+    data['user'].num_nodes, data['item'].num_nodes = 30, NUM_ITEMS
+    item = torch.arange(NUM_TRAINED).repeat(2)
+    data[INTERACTS].edge_index = torch.stack([torch.arange(item.numel()) % 30, item])
+    for name, part, scale in [('image', slice(0, 3), 1e-3), ('text', slice(3, 6), 1e3)]:
+        x = (
+            latent[:, part] @ torch.randn(3, 12, generator=generator) * scale
+            + 5 * scale
+        )
+        data[name].x, new[name] = x[:NUM_ITEMS], x[NUM_ITEMS:]
+        data[describes(name)].edge_index = torch.arange(NUM_ITEMS).repeat(2, 1)
+    return data, emb[:NUM_ITEMS], new, emb[NUM_ITEMS:]
+
+
+def error_of(out, expected):
+    r"""The share of the variance that is not explained."""
+    return float((out - expected).square().sum() / expected.square().sum())
+
+
+def test_recovers_linear_embeddings():
+    data, item_emb, new, expected = planted_graph()
+    assert error_of(embed_new_items(data, item_emb, new), expected) < 0.15
+
+
+def test_items_that_lack_a_modality_are_embedded_by_the_others():
+    data, item_emb, new, expected = planted_graph()
+    complete = embed_new_items(data, item_emb, new)
+    new['text'] = new['text'].clone()
+    new['text'][:20] = 0
+    out = embed_new_items(data, item_emb, new)
+    assert torch.allclose(out[20:], complete[20:], atol=1e-5)
+    alone = embed_new_items(data, item_emb, {'image': new['image'][:20]})
+    assert torch.allclose(out[:20], alone, atol=1e-5)
+    assert error_of(complete[:20], expected[:20]) < error_of(alone, expected[:20]) < 0.8
+
+
+def test_untrained_items_and_nodes_without_items_do_not_matter():
+    data, item_emb, new, _ = planted_graph()
+    expected = embed_new_items(data, item_emb, new)
+    item_emb[NUM_TRAINED:] = 1e3
+    assert torch.equal(embed_new_items(data, item_emb, new), expected)
+    data['text'].x = torch.cat([data['text'].x, torch.full((1, 12), 1e6)])
+    assert torch.equal(embed_new_items(data, item_emb, new), expected)
+
+
+def test_several_nodes_of_an_item_are_averaged():
+    data, item_emb, new, _ = planted_graph()
+    expected = embed_new_items(data, item_emb, new)
+    x, offset = data['image'].x, torch.randn(NUM_ITEMS, 12) * 1e-3
+    data['image'].x = torch.cat([x + offset, x - offset])
+    edge_index = torch.stack(
+        [torch.arange(2 * NUM_ITEMS), torch.arange(NUM_ITEMS).repeat(2)]
+    )
+    data[describes('image')].edge_index = edge_index
+    assert torch.allclose(embed_new_items(data, item_emb, new), expected, atol=1e-4)
+
+
+def test_scale_does_not_matter_and_the_graph_is_left_alone():
+    data, item_emb, new, _ = planted_graph()
+    before = data['text'].x.clone()
+    expected = embed_new_items(data, item_emb, new)
+    assert torch.equal(data['text'].x, before)
+    data['text'].x, new['text'] = data['text'].x / 512, new['text'] / 512
+    assert torch.allclose(embed_new_items(data, item_emb, new), expected, atol=1e-4)
+
+
+def test_regression_and_neighbors_by_hand():
+    source = torch.tensor([[1.0], [-1.0]])
+    emb, weight = torch.tensor([[4.0, 1.0], [0.0, 1.0]]), torch.ones(2, 1)
+    # The mean is (2, 1), and the slope (1 * 2 + -1 * -2) / (2 + 1) = 4 / 3; the
+    # residuals of the two, which are all the neighbors there are, cancel out.
+    out = _predict(source, emb, weight, torch.tensor([[0.5]]))
+    assert torch.allclose(out, torch.tensor([[2 + 2 / 3, 1.0]]))
+    weight = torch.tensor([[1.5], [0.5]])
+    # Mean 3; slope (1.5 * 1 + 0.5 * 3) / (2 + 1) = 1; residuals 0 and -2.
+    out = _predict(source, emb, weight, torch.tensor([[0.5]]))
+    assert torch.allclose(out, torch.tensor([[3 + 0.5 - 1.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        ({'sound': torch.ones(NUM_NEW, 3)}, r"the modalities \['image', 'text'\]"),
+        ({'text': torch.ones(NUM_NEW, 3)}, r"'x_dict\['text'\]' .* \[60, 12\] \(got"),
+        ({'text': torch.ones(5, 12)}, r'\[60, 12\] \(got \[5, 12\]\)'),
+        ({'text': torch.full((NUM_NEW, 12), float('inf'))}, 'needs to be finite'),
+    ],
+)
+def test_features_need_to_match(kwargs, message):
+    data, item_emb, new, _ = planted_graph()
+    with pytest.raises(ValueError, match=message):
+        embed_new_items(data, item_emb, {**new, **kwargs})
+
+
+def test_an_item_without_features_is_named():
+    data, item_emb, new, _ = planted_graph()
+    for x in new.values():
+        x[7] = 0
+    with pytest.raises(
+        ValueError, match=r'features of every item \(got none of item 7'
+    ):
+        embed_new_items(data, item_emb, new)
+
+
+def test_needs_trained_items_with_features():
+    data, item_emb, new, _ = planted_graph()
+    data['text'].x = torch.zeros_like(data['text'].x)
+    with pytest.raises(ValueError, match=r"training pairs and features of \['text'\]"):
+        embed_new_items(data, item_emb, {'text': new['text']})
+    data[INTERACTS].edge_index = torch.empty(2, 0, dtype=torch.long)
+    with pytest.raises(ValueError, match=r'training pairs and features of'):
+        embed_new_items(data, item_emb, new)
+    with pytest.raises(ValueError, match=r"'item_emb' needs to have 240 rows"):
+        embed_new_items(data, item_emb[:5], new)
