@@ -1,83 +1,21 @@
-r"""The schema of the multimodal interaction graph."""
-
 from collections import Counter
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
-from torch_geometric.data.storage import EdgeStorage
-from torch_geometric.typing import EdgeType, SparseTensor
+from torch_geometric.typing import EdgeType
 
-USER = 'user'
-ITEM = 'item'
-INTERACTS: EdgeType = (USER, 'interacts', ITEM)
-REV_INTERACTS: EdgeType = (ITEM, 'rev_interacts', USER)
-LABELS = ('val_edge_label_index', 'test_edge_label_index')
-
-
-def describes(modality: str) -> EdgeType:
-    r"""Returns the edge type that links the nodes of a modality to the items
-    they describe.
-
-    Args:
-        modality (str): The name of the modality, *e.g.*, :obj:`"image"`.
-    """
-    return (modality, 'describes', ITEM)
-
-
-def reverse(edge_type: EdgeType) -> EdgeType:
-    r"""Returns the reverse of an edge type as
-    :class:`~torch_geometric.transforms.ToUndirected` names it.
-
-    Args:
-        edge_type (Tuple[str, str, str]): The edge type.
-    """
-    src, relation, dst = edge_type
-    return (dst, f'rev_{relation}', src)
-
-
-def modalities(data: HeteroData) -> list[str]:
-    r"""Returns the modalities of a graph: its node types other than
-    :obj:`"user"` and :obj:`"item"`, in the order in which they were added.
-
-    Args:
-        data (HeteroData): The multimodal interaction graph.
-    """
-    return [name for name in data.node_types if name not in (USER, ITEM)]
-
-
-def training_pairs(data: HeteroData) -> Tensor:
-    r"""Returns the training pairs :math:`(u, i)` as a tensor of shape
-    :math:`(2, |\mathcal{E}|)`, whether the graph holds them as
-    :obj:`edge_index` or as :obj:`adj_t`.
-
-    Args:
-        data (HeteroData): The multimodal interaction graph.
-    """
-    _check_types(data)
-    return edge_index_of(data[INTERACTS])
-
-
-def model_inputs(data: HeteroData) -> tuple[dict[Any, Any], ...]:
-    r"""Returns the positional arguments of a model's :meth:`forward`.
-
-    Args:
-        data (HeteroData): The multimodal interaction graph.
-
-    Returns:
-        :obj:`(x_dict, adj_t_dict)` in case the graph holds :obj:`adj_t`, or
-        :obj:`(x_dict, edge_index_dict)` otherwise, followed by
-        :obj:`edge_weight_dict` in case its edges are weighted.
-    """
-    x_dict = {name: data[name].x for name in modalities(data)}
-    if 'adj_t' in data[INTERACTS]:
-        return x_dict, data.collect('adj_t')
-    edge_index_dict = data.collect('edge_index')
-    edge_weight_dict = data.collect('edge_weight', allow_empty=True)
-    if edge_weight_dict:
-        return x_dict, edge_index_dict, edge_weight_dict
-    return x_dict, edge_index_dict
+from lgmrec_pyg.graph.schema import (
+    INTERACTS,
+    ITEM,
+    LABELS,
+    USER,
+    check_types,
+    describes,
+    edge_index_of,
+    modalities,
+)
 
 
 def validate_graph(data: HeteroData) -> None:
@@ -101,7 +39,7 @@ def validate_graph(data: HeteroData) -> None:
         ValueError: If the graph does not follow the schema, naming the node or
             edge type, the attribute, and the row or column.
     """
-    _check_types(data)
+    check_types(data)
     for node_type in (USER, ITEM):
         if 'num_nodes' not in data[node_type] and 'x' not in data[node_type]:
             raise ValueError(
@@ -114,26 +52,6 @@ def validate_graph(data: HeteroData) -> None:
         edge_type = describes(modality)
         _check_pairs(data, edge_type, 'edge_index', edge_index_of(data[edge_type]))
     _check_interactions(data)
-
-
-def _check_types(data: HeteroData) -> None:
-    for node_type in (USER, ITEM):
-        if node_type not in data.node_types:
-            raise ValueError(
-                f"The graph needs to have a node type '{node_type}' "
-                f'(got {data.node_types})'
-            )
-    for edge_type in [INTERACTS, *map(describes, modalities(data))]:
-        if edge_type not in data.edge_types:
-            raise ValueError(
-                f'The graph needs to have an edge type {edge_type} '
-                f'(got {data.edge_types})'
-            )
-        if not {'edge_index', 'adj_t'} & set(data[edge_type].keys()):
-            raise ValueError(
-                f"Edge type {edge_type} needs to have 'edge_index' or 'adj_t' "
-                f'(got {list(data[edge_type].keys())})'
-            )
 
 
 def _check_features(data: HeteroData, modality: str) -> None:
@@ -235,20 +153,6 @@ def _check_disjoint(name: str, pairs: Tensor, shared: Tensor, other: str) -> Non
 
 def _keys(data: HeteroData, pairs: Tensor) -> Tensor:
     return pairs[0] * int(data[ITEM].num_nodes) + pairs[1]
-
-
-def edge_index_of(store: EdgeStorage) -> Tensor:
-    r"""Returns the edges of one type as a tensor of shape
-    :math:`(2, |\mathcal{E}|)`, whether stored as :obj:`edge_index` or
-    :obj:`adj_t`.
-
-    Args:
-        store (EdgeStorage): The edges, *e.g.*, :obj:`data[edge_type]`.
-    """
-    if 'edge_index' in store or isinstance(store.adj_t, SparseTensor):
-        return store.edge_index
-    row, col = store.adj_t.to_sparse_coo().indices()
-    return torch.stack([col, row], dim=0)
 
 
 def _summary(value: Any) -> str:
