@@ -60,6 +60,10 @@ FIGURES = {
         Figure('epoch', 'median_ms', 'ms per epoch', None, ('setting', 'phase')),
     ],
     'memory': [Figure('memory', 'peak_mib', 'peak MiB', None, ('setting',))],
+    'serving': [
+        Figure('rate', 'users_per_second', 'users per second', None, ('users', 'items'))
+    ],
+    'cold_start': [Figure('recall', 'recall', 'Recall@20', None, ('data', 'case'))],
 }
 
 

@@ -26,11 +26,15 @@ from lgmrec_pyg.training import fit
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument('--interactions', help='CSV with the columns user_id and item_id')
+parser.add_argument('--interactions', help='CSV, TSV or Parquet file')
+parser.add_argument('--user', default='user_id', help='its column of user ids')
+parser.add_argument('--item', default='item_id', help='its column of item ids')
 parser.add_argument('--features', help='folder of <modality>.npz with ids and x')
 parser.add_argument('--output', default='output', help='folder for what is written')
 parser.add_argument('--epochs', type=int, default=100)
 args = parser.parse_args()
+if args.features is not None and args.interactions is None:
+    parser.error("'--features' needs '--interactions'")
 seed_everything(0)
 
 
@@ -59,8 +63,9 @@ def in_output(name: str) -> str:
 if args.interactions is None:
     args.interactions, args.features = write_demo(args.output)
 
-data = graph_from_interactions(args.interactions, args.features)
-data = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency()])(data)
+names = {'user': args.user, 'item': args.item}
+graph = graph_from_interactions(args.interactions, args.features, **names)
+data = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency()])(graph)
 model, sampler = LGMRec.from_data(data, **RECOMMENDED), TripletSampler.from_data(data)
 validate, test = Evaluator.from_data(data, 'val'), Evaluator.from_data(data, 'test')
 fit(model, model_inputs(data), sampler, validate, lr=5e-3, epochs=args.epochs)

@@ -73,7 +73,7 @@ def graph_from_movielens(
         _read_ratings(paths, name),
         user=USER,
         item=MOVIE,
-        rating=RATING,
+        rating=None if kwargs.get('min_rating') is None else RATING,
         timestamp=TIMESTAMP,
         catalog=list(movies) if all_items else None,
         **kwargs,

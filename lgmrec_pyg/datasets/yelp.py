@@ -78,7 +78,7 @@ def graph_from_yelp(
         _read_reviews(reviews),
         user=USER,
         item=BUSINESS,
-        rating=STARS,
+        rating=None if kwargs.get('min_rating') is None else STARS,
         timestamp=DATE,
         catalog=list(table) if all_items else None,
         **kwargs,

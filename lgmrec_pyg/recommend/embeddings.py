@@ -7,10 +7,11 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from typing_extensions import Self
 
-from lgmrec_pyg.graph import ITEM, USER, model_inputs, training_pairs
+from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, model_inputs, training_pairs
 from lgmrec_pyg.ids import IdMap
 from lgmrec_pyg.recommend.embeddings_file import load_embeddings, save_embeddings
 from lgmrec_pyg.recommend.exclusion import compress, encode
+from lgmrec_pyg.recommend.new_items import align_features, embed_new_items
 from lgmrec_pyg.recommend.new_users import embed_new_users
 
 
@@ -57,9 +58,9 @@ class Embeddings:
         self._seen = rowptr.to(item_emb.device), col.to(item_emb.device)
 
     @classmethod
-    def from_model(cls, model: Any, data: HeteroData) -> Self:
+    def from_model(cls, model: Any, data: HeteroData, seen: str = 'all') -> Self:
         r"""Embeds all users and items once, with the model in evaluation mode;
-        what users have in the training graph is not recommended to them.
+        what users are known to have is not recommended to them.
 
         Args:
             model (torch.nn.Module): Any model with
@@ -67,7 +68,23 @@ class Embeddings:
             data (HeteroData): The graph that the model was trained on, after all
                 transforms. Ids are those of :obj:`data['user'].ids` and
                 :obj:`data['item'].ids`, if any.
+            seen (str, optional): What users have: the pairs of :obj:`"all"`
+                splits, or of :obj:`"train"` alone, as evaluation has it.
+                (default: :obj:`"all"`)
+
+        Raises:
+            ValueError: If :obj:`seen` is unknown, or the graph has other sizes
+                than the model.
         """
+        if seen not in ('all', 'train'):
+            raise ValueError(f"'seen' needs to be 'all' or 'train' (got {seen!r})")
+        for kind in (USER, ITEM):
+            size, known = data[kind].num_nodes, getattr(model, f'num_{kind}s', None)
+            if known is not None and known != size:
+                raise ValueError(
+                    f"'data' needs to be the graph that the model was trained on, with "
+                    f"{known} nodes of type '{kind}' (got {size})"
+                )
         training = model.training
         model.eval()
         try:
@@ -76,7 +93,10 @@ class Embeddings:
         finally:
             model.train(training)
         ids = IdMap.of(data, USER), IdMap.of(data, ITEM)
-        return cls(user_emb, item_emb, *ids, training_pairs(data))
+        pairs = [training_pairs(data)]
+        if seen == 'all':
+            pairs += [data[INTERACTS][x] for x in LABELS if x in data[INTERACTS]]
+        return cls(user_emb, item_emb, *ids, torch.cat(pairs, dim=1))
 
     @property
     def seen(self) -> Tensor:
@@ -100,6 +120,26 @@ class Embeddings:
         items = _join(self.items, ids, 'item_emb', len(item_emb))
         embedding = torch.cat([self.item_emb, _same_width(item_emb, self.item_emb)])
         return type(self)(self.user_emb, embedding, self.users, items, self.seen)
+
+    def with_new_items(self, data: HeteroData, features: Any) -> Self:
+        r"""Returns a recommender that knows items that came after training, by
+        their features alone, see :func:`~lgmrec_pyg.recommend.embed_new_items`.
+
+        Args:
+            data (HeteroData): The graph that the model was trained on, as it was
+                before its features were standardized.
+            features (Dict[str, Any] or str): The features of the new items by
+                their ids, in any of the forms of
+                :meth:`~lgmrec_pyg.datasets.add_item_features`; items may lack
+                modalities.
+
+        Raises:
+            ValueError: If an id is known already, or features do not match those
+                of the graph.
+        """
+        ids, x_dict = align_features(features)
+        known = self.item_emb[: data[ITEM].num_nodes]
+        return self.with_items(ids, embed_new_items(data, known, x_dict))
 
     def with_users(
         self, ids: Sequence[Any], histories: Sequence[Sequence[Any]]

@@ -1,9 +1,13 @@
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.utils import scatter
 
+from lgmrec_pyg.datasets.features.table import read_feature_tables
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, training_pairs
 
@@ -67,6 +71,25 @@ def embed_new_items(
         emb = item_emb[trained][fit]
         out[rows] = _predict(old[fit], emb, weight[fit], new[rows])
     return out
+
+
+def align_features(features: Any) -> tuple[list[Any], dict[str, Tensor]]:
+    r"""Returns the ids of the items that features describe, and the features of
+    every modality with a row per id, as :func:`embed_new_items` takes them.
+
+    Args:
+        features (Dict[str, Any] or str): The features, in any of the forms of
+            :meth:`~lgmrec_pyg.datasets.add_item_features`.
+    """
+    import pandas as pd
+
+    tables = read_feature_tables(features)
+    ids = pd.Index(pd.unique(np.concatenate([table.ids for table in tables.values()])))
+    x_dict = {}
+    for name, (rows, x) in tables.items():
+        row = torch.from_numpy(ids.get_indexer(rows))
+        x_dict[name] = scatter(x, row, dim=0, dim_size=len(ids), reduce='mean')
+    return ids.tolist(), x_dict
 
 
 def _predict(source: Tensor, emb: Tensor, weight: Tensor, target: Tensor) -> Tensor:
@@ -141,4 +164,19 @@ def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> Non
                 f'{list(x.size())})'
             )
         if not bool(x.isfinite().all()):
-            raise ValueError(f"'x_dict[{name!r}]' needs to be finite")
+            row = int((~x.isfinite()).any(dim=1).nonzero()[0])
+            raise ValueError(
+                f"'x_dict[{name!r}]' needs to be finite (got otherwise in row {row})"
+            )
+        if _has_unit_rows(data[name].x) and not _has_unit_rows(x):
+            raise ValueError(
+                f"'x_dict[{name!r}]' needs to be on the scale of 'data', whose rows "
+                f'are of unit length: pass the graph as it was before '
+                f"'StandardizeFeatures'"
+            )
+
+
+def _has_unit_rows(x: Tensor) -> bool:
+    norm = x.float().norm(dim=1)
+    norm = norm[norm > 0]
+    return norm.numel() > 0 and bool(((norm - 1).abs() < 1e-2).all())

@@ -23,7 +23,7 @@ def fit(
     model: Recommender,
     inputs: Sequence[Any],
     sampler: TripletBatches,
-    validate: Callable[[Tensor, Tensor], Metrics],
+    validate: Callable[[Tensor, Tensor], Metrics] | None = None,
     *,
     epochs: int = 1000,
     patience: int = 20,
@@ -58,8 +58,10 @@ def fit(
         model (torch.nn.Module): The model, see :class:`Recommender`.
         inputs (Sequence[Any]): The arguments of the model's forward.
         sampler (TripletSampler): The training batches of an epoch.
-        validate (Callable): Maps user and item embeddings to metrics, *e.g.*,
-            an :class:`~lgmrec_pyg.evaluation.Evaluator`.
+        validate (Callable, optional): Maps user and item embeddings to metrics,
+            *e.g.*, an :class:`~lgmrec_pyg.evaluation.Evaluator`. If :obj:`None`,
+            will train for all :obj:`epochs` and keep the last weights, for a
+            final model on all interactions. (default: :obj:`None`)
         epochs (int, optional): The maximum number of epochs.
             (default: :obj:`1000`)
         patience (int, optional): The number of evaluations without improvement
@@ -91,10 +93,16 @@ def fit(
         FloatingPointError: If a loss term becomes NaN or infinite. The best
             weights so far are restored before.
         OSError: If :obj:`checkpoint` cannot be written.
+        TypeError: If :obj:`inputs` are not the arguments of a forward.
         ValueError: If a number is not positive, if :obj:`validate` does not
             report :obj:`monitor`, or if :obj:`checkpoint` is damaged or of
             another run.
     """
+    if not isinstance(inputs, (tuple, list)):
+        raise TypeError(
+            f"'inputs' needs to hold the arguments of the model's forward, as "
+            f"'model_inputs(data)' returns them (got '{type(inputs).__name__}')"
+        )
     if epochs <= 0:
         raise ValueError(f"'epochs' needs to be a positive integer (got {epochs})")
     if eval_every <= 0:
@@ -121,7 +129,8 @@ def fit(
     try:
         for epoch in bar:
             _train_epoch(step, sampler, epoch, history, progress)
-            if epoch % eval_every == 0 or epoch == epochs:
+            due = epoch % eval_every == 0 or epoch == epochs
+            if validate is not None and due:
                 _evaluate(model, inputs, validate, monitor, epoch, history, stopper)
             is_last = epoch == epochs or stopper.should_stop
             if saver is not None and (is_last or epoch % checkpoint_every == 0):

@@ -42,6 +42,14 @@ class History:
             return {}
         return self.metrics[self.eval_epochs.index(self.best_epoch)]
 
+    def __repr__(self) -> str:
+        metrics = ', '.join(f'{name}={x:.4f}' for name, x in self.best_metrics.items())
+        return (
+            f'{self.__class__.__name__}(epochs_run={self.epochs_run}, '
+            f'best_epoch={self.best_epoch}, stopped_by={self.stopped_by!r}'
+            f'{", " * bool(metrics)}{metrics})'
+        )
+
     def to_dict(self) -> dict[str, Any]:
         r"""The history as plain types, ready for JSON."""
         return {**asdict(self), 'epochs_run': self.epochs_run}

@@ -159,6 +159,11 @@ def test_own_data(tmp_path, run_here):
     load_model(tmp_path / 'model', data=variables['data'])
 
 
+def test_own_data_needs_interactions_for_features(run_here):
+    with pytest.raises(SystemExit):
+        run_here('own_data.py', '--features', 'folder')
+
+
 def test_lines_of_the_readme(tmp_path, run_here, monkeypatch):
     pytest.importorskip('pyarrow')
     variables, *_ = run_here('own_data.py', '--output', str(tmp_path), '--epochs', '1')

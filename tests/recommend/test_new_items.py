@@ -3,8 +3,9 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import INTERACTS, describes
-from lgmrec_pyg.recommend import embed_new_items
+from lgmrec_pyg.recommend import Recommender, embed_new_items
 from lgmrec_pyg.recommend.new_items import _predict
+from lgmrec_pyg.transforms import StandardizeFeatures
 
 NUM_ITEMS, NUM_NEW, NUM_TRAINED = 240, 60, 220
 
@@ -131,3 +132,32 @@ def test_needs_trained_items_with_features():
         embed_new_items(data, item_emb, new)
     with pytest.raises(ValueError, match=r"'item_emb' needs to have 240 rows"):
         embed_new_items(data, item_emb[:5], new)
+
+
+def test_with_new_items_by_their_ids():
+    data, item_emb, new, _ = planted_graph()
+    recommender = Recommender(torch.randn(30, 8), item_emb)
+    ids = list(range(1000, 1000 + NUM_NEW))
+    backwards = {'image': (ids[::-1], new['image'].flip(0)), 'text': (ids, new['text'])}
+    out = recommender.with_new_items(data, backwards)
+    expected = embed_new_items(data, item_emb, new)
+    index = out.items.encode(ids)
+    assert torch.allclose(out.item_emb[index], expected, atol=1e-5)
+    assert torch.equal(out.item_emb[:NUM_ITEMS], item_emb)
+
+
+def test_new_items_that_lack_a_modality_have_no_row():
+    data, item_emb, new, _ = planted_graph()
+    ids = list(range(1000, 1000 + NUM_NEW))
+    features = {'image': (ids, new['image']), 'text': (ids[20:], new['text'][20:])}
+    out = Recommender(torch.randn(30, 8), item_emb).with_new_items(data, features)
+    new['text'] = torch.cat([torch.zeros(20, 12), new['text'][20:]])
+    expected = embed_new_items(data, item_emb, new)
+    assert torch.allclose(out.item_emb[NUM_ITEMS:], expected, atol=1e-5)
+
+
+def test_raw_features_of_a_standardized_graph_are_refused():
+    data, item_emb, new, _ = planted_graph()
+    data = StandardizeFeatures()(data)
+    with pytest.raises(ValueError, match="the graph as it was before 'Standardize"):
+        embed_new_items(data, item_emb, new)

@@ -162,6 +162,28 @@ def test_from_model_embeds_once_in_evaluation_mode():
     assert Recommender.from_model(model, data).recommend(1, k=1).ids == [0]
 
 
+def test_from_model_knows_what_users_have():
+    data = irregular_graph(dtype=torch.float32)
+    data[INTERACTS].val_edge_label_index = torch.tensor([[3], [4]])
+    data[INTERACTS].test_edge_label_index = torch.tensor([[3], [5]])
+    data = ToAdjacency('csr')(DegreeNorm()(data))
+    model = LGMRec.from_data(data, embedding_dim=8)
+    assert not {4, 5} & set(Recommender.from_model(model, data).recommend(3, k=9).ids)
+    trained = Recommender.from_model(model, data, seen='train')
+    assert {4, 5} < set(trained.recommend(3, k=9).ids)  # As in evaluation.
+    with pytest.raises(ValueError, match="'seen' needs to be 'all' or 'train'"):
+        Recommender.from_model(model, data, seen='test')
+
+
+def test_from_model_with_another_graph():
+    data = irregular_graph(dtype=torch.float32)
+    model = LGMRec.from_data(data, embedding_dim=8)
+    other = irregular_graph(num_users=12, dtype=torch.float32)
+    message = "with 11 nodes of type 'user' \\(got 12\\)"
+    with pytest.raises(ValueError, match=message):
+        Recommender.from_model(model, other)
+
+
 def test_from_lgmrec():
     data = irregular_graph(dtype=torch.float32)
     pairs = data[INTERACTS].edge_index

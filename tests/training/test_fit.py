@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
+from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.sampling import TripletSampler
@@ -195,3 +196,20 @@ def test_arguments_need_to_be_positive(argument):
 def test_unknown_monitor():
     with pytest.raises(ValueError, match=r"'Recall@1'.*got 'AUC'"):
         run(monitor='AUC', epochs=1)
+
+
+def test_without_validation_keeps_the_last_weights():
+    train, _ = checkerboard()
+    model = MatrixFactorization()
+    sampler = TripletSampler(train, NUM_USERS, NUM_ITEMS, batch_size=10)
+    start = model.user.detach().clone()
+    history = fit(model, (1.0,), sampler, epochs=3, progress=False)
+    assert (history.epochs_run, history.best_epoch, history.metrics) == (3, 0, [])
+    assert model.num_embed_calls == 0
+    assert not model.training
+    assert not torch.equal(model.user, start)
+
+
+def test_names_the_arguments_of_forward():
+    with pytest.raises(TypeError, match=r"'model_inputs\(data\)' returns them"):
+        fit(MatrixFactorization(), HeteroData(), [], progress=False)

@@ -21,3 +21,16 @@ def test_history():
 def test_empty_history():
     assert History().best_metrics == {}
     assert History().epochs_run == 0
+
+
+def test_repr_is_one_line():
+    history = History(
+        losses=[{'total': 1.0}] * 3,
+        metrics=[{'Recall@20': 0.25}, {'Recall@20': 0.125}],
+        eval_epochs=[1, 2],
+        best_epoch=1,
+        stopped_by='patience',
+    )
+    assert repr(history) == (
+        "History(epochs_run=3, best_epoch=1, stopped_by='patience', Recall@20=0.2500)"
+    )

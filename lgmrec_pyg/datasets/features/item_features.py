@@ -10,6 +10,8 @@ from lgmrec_pyg.datasets.features.table import FeatureTable, read_feature_tables
 from lgmrec_pyg.graph import ITEM, describes
 from lgmrec_pyg.ids import IdMap, as_ids
 
+MIN_COVERAGE = 0.1  # Fewer described items are rather a mistake than a catalog.
+
 
 def add_item_features(data: HeteroData, features: Any) -> HeteroData:
     r"""Adds the features of items to a graph, one node type per modality.
@@ -30,12 +32,14 @@ def add_item_features(data: HeteroData, features: Any) -> HeteroData:
     tables = read_feature_tables(features)
     ids = as_ids(IdMap.of(data, ITEM).ids)
     for modality, table in tables.items():
-        check_known(modality, table, ids)
+        tables[modality] = match(modality, table, ids)
     return attach(data, tables)
 
 
-def check_known(modality: str, table: FeatureTable, item_ids: np.ndarray) -> None:
-    r"""Warns of features of unknown items, and raises an error if all are.
+def match(modality: str, table: FeatureTable, item_ids: np.ndarray) -> FeatureTable:
+    r"""Returns features with ids of the type of the items: integers become
+    strings where those are, as in a CSV file. Warns of features of unknown items,
+    and of few known ones, and raises an error if there is none.
 
     Args:
         modality (str): The name of the modality.
@@ -44,16 +48,24 @@ def check_known(modality: str, table: FeatureTable, item_ids: np.ndarray) -> Non
     """
     import pandas as pd
 
+    if item_ids.dtype == object and table.ids.dtype != object:
+        table = table._replace(ids=table.ids.astype(str).astype(object))
     if table.ids.dtype != item_ids.dtype:
         raise ValueError(
             f"'features' of '{modality}' need to have ids of the same type as the "
             f'interactions, such as {_some(item_ids, 1)} (got {_some(table.ids, 1)}). '
-            f"Convert either of them, e.g., by '.astype(str)'"
+            f"Convert the ids of the interactions, e.g., by '.astype(str)'"
         )
     known = pd.Index(table.ids).isin(item_ids)
     unknown = pd.unique(table.ids[~known])
+    num_known = len(pd.unique(table.ids[known]))
+    if 0 < num_known < MIN_COVERAGE * len(item_ids):
+        warnings.warn(
+            f"'features' of '{modality}' describe {num_known} of {len(item_ids)} items",
+            stacklevel=3,
+        )
     if len(unknown) == 0:
-        return
+        return table
     counts = f'{len(unknown)} unknown of {len(pd.unique(table.ids))}'
     if not known.any():
         raise ValueError(
@@ -62,10 +74,11 @@ def check_known(modality: str, table: FeatureTable, item_ids: np.ndarray) -> Non
             f'{_some(table.ids, 3)})'
         )
     warnings.warn(
-        f"'features' of '{modality}' of unknown items are dropped (got {counts}, such "
-        f'as {_some(unknown, 3)})',
+        f"'features' of '{modality}' hold ids that are not among the items, and are "
+        f'dropped (got {counts}, such as {_some(unknown, 3)})',
         stacklevel=3,
     )
+    return table
 
 
 def attach(data: HeteroData, tables: dict[str, FeatureTable]) -> HeteroData:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.features.item_features import attach, check_known
+from lgmrec_pyg.datasets.features.item_features import attach, match
 from lgmrec_pyg.datasets.features.table import read_feature_tables
 from lgmrec_pyg.datasets.interactions.filters import (
     drop_low_ratings,
@@ -94,9 +94,11 @@ def graph_from_interactions(
             integers. (default: :obj:`"user_id"`)
         item (str, optional): The column of item ids, which are strings or
             integers. (default: :obj:`"item_id"`)
-        rating (str, optional): The column of ratings. (default: :obj:`None`)
+        rating (str, optional): The column of ratings, for :obj:`min_rating`.
+            (default: :obj:`None`)
         timestamp (str, optional): The column of timestamps, which are numbers or
-            ISO 8601 dates. (default: :obj:`None`)
+            ISO 8601 dates; they matter to the splits :obj:`"time"` and
+            :obj:`"leave_one_out"`. (default: :obj:`None`)
         min_rating (float, optional): The least rating of an interaction to
             count. If :obj:`None`, all count. (default: :obj:`None`)
         k_core (int, optional): The number of interactions that every user and
@@ -128,7 +130,7 @@ def graph_from_interactions(
     catalog_ids = _catalog_ids(catalog, table.item_ids)
     known_ids = np.union1d(table.item_ids, catalog_ids)
     for modality, rows in tables.items():
-        check_known(modality, rows, known_ids)
+        tables[modality] = match(modality, rows, known_ids)
 
     table = drop_low_ratings(table, min_rating)
     table = take_core(merge_repeated(table), k_core)
@@ -158,6 +160,11 @@ def _check_arguments(
         )
     if min_rating is not None and rating is None:
         raise ValueError("'rating' needs to name a column for 'min_rating' (got None)")
+    if rating is not None and min_rating is None:
+        raise ValueError(
+            f"'min_rating' needs to say which ratings count as interactions, or "
+            f"'rating' to be left out (got None for the column {rating!r})"
+        )
 
 
 def _catalog_ids(catalog: Ids | None, item_ids: np.ndarray) -> np.ndarray:

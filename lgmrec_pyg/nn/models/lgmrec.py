@@ -353,15 +353,16 @@ def _check_inputs(
     x_dict: dict[str, Tensor],
     adj_dict: dict[EdgeType, Adj],
 ) -> None:
-    for edge_type in [INTERACTS, REV_INTERACTS, *map(describes, feature_dims)]:
-        if edge_type not in adj_dict:
-            raise ValueError(
-                f"'adj_dict' needs to hold the edge type {edge_type}; "
-                f"'torch_geometric.transforms.ToUndirected' adds reverse edges "
-                f'(got {list(adj_dict)})'
-            )
     for name in feature_dims:
         if name not in x_dict:
             raise ValueError(
-                f"'x_dict' needs to hold the modality '{name}' (got {list(x_dict)})"
+                f"'x_dict' needs to hold the modality '{name}', which the model was "
+                f'built with (got {list(x_dict)})'
+            )
+    for edge_type in [INTERACTS, REV_INTERACTS, *map(describes, feature_dims)]:
+        if edge_type not in adj_dict:
+            raise ValueError(
+                f"'adj_dict' needs to hold the edge type {edge_type} "
+                f"(got {list(adj_dict)}). 'lgmrec_pyg.transforms.ToAdjacency' or "
+                f"'torch_geometric.transforms.ToUndirected' adds the reverse edges"
             )

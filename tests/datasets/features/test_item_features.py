@@ -45,7 +45,8 @@ def test_add_item_features_to_graph_without_ids() -> None:
 def test_add_item_features_of_unknown_items() -> None:
     data = make_graph(['a', 'b', 'c'])
     message = (
-        "'text' of unknown items are dropped (got 2 unknown of 3, such as 'x', 'y')"
+        "'text' hold ids that are not among the items, and are dropped (got 2 unknown "
+        "of 3, such as 'x', 'y')"
     )
     ids = ['x', 'a', 'y', 'x']
     with pytest.warns(UserWarning, match=re.escape(message)):
@@ -54,16 +55,16 @@ def test_add_item_features_of_unknown_items() -> None:
 
 
 def test_add_item_features_errors() -> None:
-    data = make_graph(['10', '11', '12'])
+    data = make_graph([10, 11, 12])
     message = (
         "'features' of 'text' need to have ids of the same type as the interactions, "
-        "such as '10' (got 10). Convert either of them"
+        "such as 10 (got '10'). Convert the ids"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        add_item_features(data, {'text': {10: [1]}})
+        add_item_features(data, {'text': {'10': [1]}})
     message = (
-        "to describe items of the interactions, such as '10', '11', '12' (got 1 "
-        "unknown of 1, such as 'a')"
+        'to describe items of the interactions, such as 10, 11, 12 (got 1 unknown '
+        'of 1, such as 9)'
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        add_item_features(data, {'text': {'a': [1]}})
+        add_item_features(data, {'text': {9: [1]}})

@@ -277,17 +277,21 @@ def test_graph_from_interactions_with_catalog() -> None:
         graph_from_interactions(make_frame(), catalog=[1])
 
 
-def test_graph_from_interactions_with_ids_of_another_type(tmp_path: Path) -> None:
-    path = tmp_path / 'clicks.csv'
+@pytest.mark.parametrize('ids', [[20, 10], ['20', '10']])
+def test_graph_from_interactions_with_ids_of_another_type(
+    tmp_path: Path, ids: list
+) -> None:
+    path = tmp_path / 'clicks.csv'  # Whose ids are text, whatever they look like.
     path.write_text('user_id,item_id\n1,10\n2,20\n')
-    message = (
-        "'features' of 'text' need to have ids of the same type as the interactions, "
-        "such as '10' (got 10). Convert either of them, e.g., by '.astype(str)'"
-    )
-    with pytest.raises(ValueError, match=re.escape(message)):
-        graph_from_interactions(path, {'text': ([10, 20], [[1], [2]])})
-    data = graph_from_interactions(path, {'text': (['10', '20'], [[1], [2]])})
+    data = graph_from_interactions(path, {'text': (ids, [[2], [1]])})
+    assert data['item'].ids == ['10', '20']
     assert data['text'].x.tolist() == [[1], [2]]
+
+
+def test_graph_from_interactions_warns_of_few_features() -> None:
+    frame = pd.DataFrame({'user_id': 1, 'item_id': range(11)})
+    with pytest.warns(UserWarning, match="'text' describe 1 of 11 items"):
+        graph_from_interactions(frame, {'text': ([5], [[1.0]])})
 
 
 @pytest.mark.parametrize(
@@ -295,6 +299,7 @@ def test_graph_from_interactions_with_ids_of_another_type(tmp_path: Path) -> Non
     [
         ({'split': 'tmie'}, "'split' needs to be one of ('random', 'leave_one_out'"),
         ({'split': 'time'}, "'timestamp' needs to name a column for 'split' to be"),
+        ({'rating': 'stars'}, "'min_rating' needs to say which ratings count"),
         ({'min_rating': 3}, "'rating' needs to name a column for 'min_rating'"),
         ({'val_ratio': 0.6, 'test_ratio': 0.4}, 'to sum up to less than 1'),
         ({'k_core': 0}, "'k_core' needs to be a positive integer (got 0)"),
