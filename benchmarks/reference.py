@@ -126,7 +126,7 @@ class PlainLGMRec(Module):
             contrast = contrast + self._contrast(anchors[1], keys[1], pos)
         reg = (e_user.norm() + e_pos.norm() + e_neg.norm()) / user.numel()
         total = bpr + self.contrast_weight * contrast + self.reg_weight * reg
-        return {'total': total, 'bpr': bpr, 'contrast': contrast, 'reg': reg}
+        return {'total': total, 'ranking': bpr, 'contrast': contrast, 'reg': reg}
 
     def _modality(self, name: str) -> Tensor:
         item = self.features[name] @ self.projection[name]
