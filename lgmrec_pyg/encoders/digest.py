@@ -2,6 +2,7 @@ import os
 from hashlib import sha256
 from typing import Any
 
+import torch
 from torch import nn
 
 CHUNK_SIZE = 2**20
@@ -37,13 +38,15 @@ def content_digest(content: Any) -> bytes:
 
 
 def weights_digest(module: nn.Module) -> str:
-    r"""Returns a short digest of the weights of a module.
+    r"""Returns a short digest of the layers and the weights of a module.
 
     Args:
         module (torch.nn.Module): The module.
     """
-    digest = sha256()
+    digest = sha256(repr(module).encode())  # What has no weights, such as pooling.
     for name, value in module.state_dict().items():
         digest.update(f'{name}:{value.dtype}:{list(value.shape)}:'.encode())
-        digest.update(value.detach().cpu().contiguous().flatten().numpy().tobytes())
+        digest.update(
+            value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        )
     return digest.hexdigest()[:16]

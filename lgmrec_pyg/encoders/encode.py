@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,6 +53,8 @@ def encode(
     if batch_size <= 0:
         raise ValueError(f"'batch_size' needs to be positive (got {batch_size})")
     values = list(contents.values() if isinstance(contents, Mapping) else contents)
+    if getattr(encoder, 'takes_paths', False):  # A string is a text otherwise.
+        values = [Path(x) if isinstance(x, str) else x for x in values]
     digests = [content_digest(value) for value in values]
     distinct = dict(zip(digests, values, strict=True))
     if not distinct:
@@ -104,7 +107,7 @@ def _check(x: Any, num_rows: int) -> Tensor:
             f"'encoder' needs to return one row of features per content, of shape "
             f'[{num_rows}, *] (got {list(x.size())})'
         )
-    x = x.float().cpu()
+    x = x.float().cpu().clone()  # The encoder may use its memory again.
     if not x.isfinite().all():
         row = int((~x.isfinite()).any(dim=1).nonzero()[0])
         raise ValueError(

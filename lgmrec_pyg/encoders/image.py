@@ -41,6 +41,8 @@ class ImageEncoder:
         ValueError: If an image cannot be read, naming its path.
     """
 
+    takes_paths = True
+
     def __init__(
         self,
         model: str | nn.Module = 'resnet50',

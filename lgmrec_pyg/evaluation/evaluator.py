@@ -143,6 +143,11 @@ class Evaluator:
                 f"'data' needs to hold '{name}' of {INTERACTS} (got "
                 f'{list(data[INTERACTS].keys())})'
             )
+        if exclude_val and split == 'val':
+            raise ValueError(
+                "'exclude_val' needs another 'split' than 'val', whose pairs would "
+                "not be found (got 'val')"
+            )
         known = training_pairs(data)
         if exclude_val:
             known = torch.cat([known, data[INTERACTS].val_edge_label_index], dim=1)

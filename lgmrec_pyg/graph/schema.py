@@ -56,7 +56,7 @@ def edge_index_of(store: EdgeStorage) -> Tensor:
     """
     if 'edge_index' in store or isinstance(store.adj_t, SparseTensor):
         return store.edge_index
-    row, col = store.adj_t.to_sparse_coo().indices()
+    row, col = store.adj_t.to_sparse_coo().coalesce().indices()
     return torch.stack([col, row], dim=0)
 
 

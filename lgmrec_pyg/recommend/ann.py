@@ -111,7 +111,8 @@ def ann_topk(
     # The index fetches as many more as anyone in a chunk has excluded.
     degree, order = rowptr.diff().sort(stable=True)
     for count, users in zip(degree.split(CHUNK), order.split(CHUNK), strict=True):
-        few = k * oversample + int(count.max()) <= MAX_CANDIDATES
+        most = int(count.max()) if count.numel() > 0 else 0
+        few = k * oversample + most <= MAX_CANDIDATES
         if few or item_emb.size(0) <= MAX_CANDIDATES:
             rows = select_rows(rowptr, col, users)
             found = _search(index, user_emb[users], item_emb, k, rows, oversample)

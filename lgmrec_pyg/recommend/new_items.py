@@ -13,6 +13,7 @@ from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, trainin
 
 RIDGE = 1.0
 NUM_NEIGHBORS = 10
+TOLERANCE = 1e-2  # Of unit length, in half precision.
 
 
 @torch.no_grad()
@@ -31,6 +32,8 @@ def embed_new_items(
     to the embeddings of trained items, weighted by :math:`\ln(1 + d_i)` for
     :math:`d_i` training pairs, and :math:`\mathcal{N}(i)` holds the ten trained
     items whose predicted embeddings are closest in direction.
+    Where all trained embeddings are of unit length, as for a model that ranks by
+    cosines, so are the new ones.
     There is one regression for each set of modalities that new items have, so an
     item that lacks a modality is embedded by the others.
 
@@ -54,6 +57,7 @@ def embed_new_items(
             finite, if a new item has none, or if no item is trained.
     """
     _check(data, item_emb, x_dict)
+    by_cosine = _has_unit_rows(item_emb)
     degree = torch.bincount(training_pairs(data)[1], minlength=item_emb.size(0))
     trained = degree > 0
     weight = degree[trained].to(item_emb.dtype).log1p()
@@ -62,14 +66,16 @@ def embed_new_items(
     known_has, new_has = _described(known), _described(x_dict)
     pairs = {name: _standardize(known[name], x) for name, x in x_dict.items()}
     out = item_emb.new_empty(new_has.size(0), item_emb.size(1))
+    weight = weight.float()
     for pattern in new_has.unique(dim=0):
         names = [name for name, use in zip(x_dict, pattern, strict=True) if use]
         fit = known_has[:, pattern].any(dim=1)
         rows = (new_has == pattern).all(dim=1)
         _check_pattern(names, rows, fit)
         old, new = (torch.cat([pairs[name][i] for name in names], 1) for i in (0, 1))
-        emb = item_emb[trained][fit]
-        out[rows] = _predict(old[fit], emb, weight[fit], new[rows])
+        emb = item_emb[trained][fit].float()
+        found = _predict(old[fit], emb, weight[fit], new[rows])
+        out[rows] = (normalize(found) if by_cosine else found).to(out.dtype)
     return out
 
 
@@ -84,6 +90,8 @@ def align_features(features: Any) -> tuple[list[Any], dict[str, Tensor]]:
     import pandas as pd
 
     tables = read_feature_tables(features)
+    if not tables:
+        raise ValueError("'features' needs to hold a modality (got none)")
     ids = pd.Index(pd.unique(np.concatenate([table.ids for table in tables.values()])))
     x_dict = {}
     for name, (rows, x) in tables.items():
@@ -107,7 +115,7 @@ def _predict(source: Tensor, emb: Tensor, weight: Tensor, target: Tensor) -> Ten
 
 def _item_features(data: HeteroData, name: str) -> Tensor:
     x = data[name].x
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    x = x.float()
     node, item = edge_index_of(data[describes(name)])
     return scatter(x[node], item, dim=0, dim_size=data[ITEM].num_nodes, reduce='mean')
 
@@ -168,7 +176,8 @@ def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> Non
             raise ValueError(
                 f"'x_dict[{name!r}]' needs to be finite (got otherwise in row {row})"
             )
-        if _has_unit_rows(data[name].x) and not _has_unit_rows(x):
+        too_long = bool((x.float().norm(dim=1) > 1 + TOLERANCE).any())
+        if too_long and _has_unit_rows(data[name].x):
             raise ValueError(
                 f"'x_dict[{name!r}]' needs to be on the scale of 'data', whose rows "
                 f'are of unit length: pass the graph as it was before '
@@ -179,4 +188,4 @@ def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> Non
 def _has_unit_rows(x: Tensor) -> bool:
     norm = x.float().norm(dim=1)
     norm = norm[norm > 0]
-    return norm.numel() > 0 and bool(((norm - 1).abs() < 1e-2).all())
+    return norm.numel() > 0 and bool(((norm - 1).abs() < TOLERANCE).all())

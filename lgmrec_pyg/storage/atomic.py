@@ -134,11 +134,15 @@ def locked(folder: str, shared: bool = False) -> Iterator[None]:
 def _locked_file(path: str) -> Iterator[None]:
     # The lock ends with its process, and so tells leftovers from files in use.
     # The mode is that of any new file, before the umask.
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-    try:
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         if fcntl is not None:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
+        if osp.exists(path):
+            break
+        os.close(file)  # Another process took it for a leftover before the lock.
+    try:
         yield
     finally:
         os.close(file)

@@ -85,8 +85,9 @@ def fit(
         checkpoint_every (int, optional): The number of epochs between
             checkpoints. (default: :obj:`1`)
         resume (bool, optional): If set to :obj:`True`, continues from
-            :obj:`checkpoint` if that file exists; :obj:`epochs` and
-            :obj:`patience` may have been raised. (default: :obj:`False`)
+            :obj:`checkpoint` if that file exists; :obj:`epochs` (by multiples of
+            :obj:`eval_every`) and :obj:`patience` may have been raised.
+            (default: :obj:`False`)
 
     Raises:
         FileExistsError: If :obj:`checkpoint` exists, and is not to be resumed.
@@ -143,7 +144,7 @@ def fit(
         history.stopped_by = 'interrupt'
     finally:
         bar.close()
-        if stopper.best_state is not None:
+        if validate is not None and stopper.best_state is not None:
             model.load_state_dict(stopper.best_state)
         model.eval()
 
@@ -219,6 +220,7 @@ def _evaluate(
         raise ValueError(
             f"'monitor' needs to be one of {list(metrics)} (got '{monitor}')"
         )
+    metrics = {name: float(value) for name, value in metrics.items()}
     if stopper.update(metrics[monitor], model.state_dict()):
         history.best_epoch = epoch
     history.eval_epochs.append(epoch)

@@ -42,6 +42,8 @@ def identify_run(
         out[f'inputs[{i}]'] = _digest(value)
     for name, value in (getattr(model, 'settings', None) or {}).items():
         out[f'settings.{name}'] = value
+    # Dictionaries compare equal in any order, but optimizers count by position.
+    out['order of weights'] = _digest(list(model.state_dict()))
     for name, weight in model.state_dict().items():
         out[f'weights.{name}'] = f'{weight.dtype} of shape {list(weight.shape)}'
     for i, group in enumerate(optimizer.param_groups):

@@ -231,3 +231,28 @@ def test_encode_takes_arrays_and_half_precision() -> None:
     x = encode(['a'], lambda texts: ones, progress=False)
     assert not x.is_inference()
     (x * torch.ones(2, requires_grad=True)).sum().backward()
+
+
+def test_encoder_may_reuse_its_memory() -> None:
+    buffer = torch.empty(2, 1)
+
+    def lengths(texts: list[str]) -> torch.Tensor:
+        for i, text in enumerate(texts):
+            buffer[i, 0] = len(text)
+        return buffer[: len(texts)]
+
+    out = encode(['a', 'bb', 'ccc', 'dddd'], lengths, batch_size=2, progress=False)
+    assert out.flatten().tolist() == [1, 2, 3, 4]
+
+
+def test_paths_as_strings_are_cached_by_the_content_of_files(tmp_path: Path) -> None:
+    class Sizes:
+        name, takes_paths = 'sizes', True
+
+        def __call__(self, paths: list[Path]) -> list[list[int]]:
+            return [[path.stat().st_size] for path in paths]
+
+    path, options = tmp_path / 'a', {'cache': tmp_path / 'cache', 'progress': False}
+    for content in ('a', 'aaa'):
+        path.write_text(content)
+        assert encode([str(path)], Sizes(), **options).item() == len(content)

@@ -150,3 +150,9 @@ def test_from_data(exclude_val):
     del data[INTERACTS].test_edge_label_index
     with pytest.raises(ValueError, match="'data' needs to hold 'test_edge_label"):
         Evaluator.from_data(data)
+
+
+def test_validation_pairs_are_not_both_sought_and_excluded():
+    data = SyntheticMultimodal('tiny')[0]
+    with pytest.raises(ValueError, match="'exclude_val' needs another 'split'"):
+        Evaluator.from_data(data, 'val', exclude_val=True)

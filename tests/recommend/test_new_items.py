@@ -161,3 +161,30 @@ def test_raw_features_of_a_standardized_graph_are_refused():
     data = StandardizeFeatures()(data)
     with pytest.raises(ValueError, match="the graph as it was before 'Standardize"):
         embed_new_items(data, item_emb, new)
+
+
+def test_new_items_of_a_model_that_ranks_by_cosines_are_of_unit_length():
+    data, item_emb, new, _ = planted_graph()
+    unit = torch.nn.functional.normalize(item_emb)
+    out = embed_new_items(data, unit, new)
+    assert torch.allclose(out.norm(dim=1), torch.ones(NUM_NEW))
+    assert not torch.allclose(
+        embed_new_items(data, item_emb, new).norm(dim=1), torch.ones(NUM_NEW), atol=0.1
+    )
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16])
+def test_new_items_in_other_precisions(dtype):
+    data, item_emb, new, _ = planted_graph()
+    out = embed_new_items(data, item_emb.to(dtype), new)
+    assert out.dtype == dtype
+    expected = embed_new_items(data, item_emb, new)
+    assert error_of(out.float(), expected) < 1e-2
+
+
+def test_items_without_a_modality_fit_any_scale():
+    data, item_emb, new, _ = planted_graph()
+    data['text'].x = torch.nn.functional.normalize(data['text'].x)
+    new['text'] = torch.zeros_like(new['text'])
+    expected = embed_new_items(data, item_emb, {'image': new['image']})
+    assert torch.allclose(embed_new_items(data, item_emb, new), expected, atol=1e-5)

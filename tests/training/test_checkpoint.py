@@ -1,16 +1,20 @@
 import os
 import resource
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 from graphs import inputs_of, irregular_graph
 
-from lgmrec_pyg.graph import INTERACTS
+from lgmrec_pyg.datasets import SyntheticMultimodal
+from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import INTERACTS, model_inputs
 from lgmrec_pyg.nn import HypergraphContrast, LGMRec
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
 from lgmrec_pyg.training import fit
+from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
 COURSE = ('losses', 'metrics', 'eval_epochs', 'best_epoch', 'stopped_by', 'epochs_run')
 
@@ -289,3 +293,36 @@ def _best(path):
         for name, x in load_tensors(path).items()
         if name.startswith('best/')
     }
+
+
+def test_resume_without_validation_keeps_the_last_weights(tmp_path: Path) -> None:
+    path = tmp_path / 'run.safetensors'
+    torch.manual_seed(0)
+    data = SyntheticMultimodal('tiny')[0]
+    data = ToAdjacency('csr')(DegreeNorm()(data))
+    weights = []
+    for epochs in (1, 3):
+        model = LGMRec.from_data(data, embedding_dim=4)
+        sampler = TripletSampler.from_data(data)
+        validate = Evaluator.from_data(data, 'val') if epochs == 1 else None
+        options = {'checkpoint': path, 'resume': True, 'progress': False}
+        fit(model, model_inputs(data), sampler, validate, epochs=epochs, **options)
+        weights.append(model.item_embedding.weight.detach())
+    assert not torch.equal(*weights)
+
+
+def test_resume_refuses_modalities_in_another_order(tmp_path: Path) -> None:
+    data = SyntheticMultimodal('tiny')[0]
+    for name in ('image', 'text'):
+        data[name].x = data[name].x[:, :4]
+    data = ToAdjacency('csr')(DegreeNorm()(data))
+    sizes = data['user'].num_nodes, data['item'].num_nodes
+    options = {'checkpoint': tmp_path / 'run', 'resume': True, 'progress': False}
+    for i, names in enumerate((['image', 'text'], ['text', 'image'])):
+        model = LGMRec(*sizes, dict.fromkeys(names, 4), embedding_dim=4)
+        arguments = model, model_inputs(data), TripletSampler.from_data(data)
+        if i == 0:
+            fit(*arguments, epochs=1, **options)
+        else:
+            with pytest.raises(ValueError, match='order of weights'):
+                fit(*arguments, epochs=2, **options)

@@ -7,7 +7,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets.features.table import FeatureTable, read_feature_tables
-from lgmrec_pyg.graph import ITEM, describes
+from lgmrec_pyg.graph import INTERACTS, ITEM, describes, reverse
 from lgmrec_pyg.ids import IdMap, as_ids
 
 MIN_COVERAGE = 0.1  # Fewer described items are rather a mistake than a catalog.
@@ -90,6 +90,11 @@ def attach(data: HeteroData, tables: dict[str, FeatureTable]) -> HeteroData:
     """
     import pandas as pd
 
+    if 'adj_t' in data[INTERACTS] or 'edge_weight' in data[INTERACTS]:
+        raise ValueError(
+            "'data' needs to be the graph before transforms, which prepared it for "
+            "propagation (got one with 'adj_t' or 'edge_weight')"
+        )
     data = copy.copy(data)
     items = pd.Index(as_ids(IdMap.of(data, ITEM).ids))
     for modality, (ids, x) in tables.items():
@@ -101,6 +106,9 @@ def attach(data: HeteroData, tables: dict[str, FeatureTable]) -> HeteroData:
                 f"'features' of '{modality}' need to describe items of the graph (got "
                 f'only items that were filtered out)'
             )
+        for edge_type in (describes(modality), reverse(describes(modality))):
+            if edge_type in data.edge_types:
+                del data[edge_type]
         data[modality].x = x[torch.from_numpy(row)]
         item = torch.from_numpy(index[row].astype(np.int64))
         edge_index = torch.stack([torch.arange(len(row)), item])

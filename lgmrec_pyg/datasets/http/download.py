@@ -117,7 +117,7 @@ def _receive_rest(partial: PartialFile, progress: bool, timeout: float) -> None:
             while chunk := answer.stream.read1(CHUNK_SIZE):
                 partial.write(chunk)
                 bar.update(len(chunk))
-    if partial.total is not None and partial.size < partial.total:
+    if partial.total is not None and partial.size != partial.total:
         raise IncompleteRead(b'', partial.total - partial.size)
 
 

@@ -3,10 +3,12 @@ import warnings
 
 import pytest
 import torch
+import torch_geometric.transforms as T
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets import add_item_features
 from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+from lgmrec_pyg.transforms import DegreeNorm
 
 
 def make_graph(ids: list | None) -> HeteroData:
@@ -68,3 +70,19 @@ def test_add_item_features_errors() -> None:
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         add_item_features(data, {'text': {9: [1]}})
+
+
+def test_add_item_features_replaces_those_of_a_modality() -> None:
+    data = make_graph(['a', 'b', 'c'])
+    data = add_item_features(data, {'text': (['a', 'b', 'c'], torch.eye(3))})
+    data = T.ToUndirected()(data)
+    out = add_item_features(data, {'text': (['c', 'c'], torch.ones(2, 1))})
+    assert out['text', 'describes', 'item'].edge_index.tolist() == [[0, 1], [2, 2]]
+    assert ('item', 'rev_describes', 'text') not in out.edge_types
+    assert data['text'].x.size() == (3, 3)
+
+
+def test_add_item_features_to_a_prepared_graph() -> None:
+    data = DegreeNorm()(make_graph(['a', 'b', 'c']))
+    with pytest.raises(ValueError, match='the graph before transforms'):
+        add_item_features(data, {'text': {'a': [1]}})
