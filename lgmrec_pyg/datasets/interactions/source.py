@@ -120,7 +120,6 @@ def columns_of_edge_index(edge_index: Any, columns: Sequence[str]) -> TableSourc
 def _read_parquet(
     path: str, columns: Sequence[str], arguments: Sequence[str]
 ) -> TableSource:
-    import pandas as pd
 
     try:
         import pyarrow as pa
@@ -132,7 +131,10 @@ def _read_parquet(
     try:
         names = pq.read_schema(path).names
         _check_columns(f"'{path}'", names, columns, arguments)
-        frame = pd.read_parquet(path, columns=list(columns))
+        # Metadata of pandas may make one of the columns the index.
+        frame = pq.read_table(path, columns=list(columns)).to_pandas(
+            ignore_metadata=True
+        )
     except pa.ArrowInvalid as error:
         raise ValueError(f"'{path}' needs to be a Parquet file ({error})") from error
     return TableSource(frame.set_axis(range(len(frame)), axis=0), f"'{path}'", 'row')
@@ -148,21 +150,17 @@ def _read_text(
         'quoting': csv.QUOTE_NONE if separator == '\t' else csv.QUOTE_MINIMAL,
         'index_col': False,
     }
+    strings = {'dtype': str, 'keep_default_na': False, 'skip_blank_lines': False}
     with warnings.catch_warnings():
         # Lines longer than the header would silently lose their last fields:
         warnings.simplefilter('error', pd.errors.ParserWarning)
         try:
-            names = list(pd.read_csv(path, nrows=0, **options).columns)
+            # As a row: pandas would give names that repeat a number, silently.
+            first = pd.read_csv(path, header=None, nrows=1, **strings, **options)
+            names = first.iloc[0].tolist()
             _check_columns(f"'{path}'", names, columns, arguments)
             # Given only the columns to use, longer lines would pass unnoticed:
-            chunks = pd.read_csv(
-                path,
-                dtype=str,
-                keep_default_na=False,
-                skip_blank_lines=False,
-                chunksize=CHUNK_SIZE,
-                **options,
-            )
+            chunks = pd.read_csv(path, chunksize=CHUNK_SIZE, **strings, **options)
             frame = pd.concat(chunk[list(columns)] for chunk in chunks)
         except pd.errors.EmptyDataError as error:
             raise ValueError(f"'{path}' needs to have a header (got none)") from error

@@ -335,3 +335,23 @@ def test_graph_from_interactions_at_one_time() -> None:
     message = 'to leave training pairs (got none: too many interactions happened'
     with pytest.raises(ValueError, match=re.escape(message)):
         graph_from_interactions(make_frame().assign(at=0), timestamp='at', split='time')
+
+
+def test_graph_from_interactions_with_a_column_twice(tmp_path: Path) -> None:
+    path = tmp_path / 'clicks.csv'
+    path.write_text('user_id,item_id,item_id\n1,2,3\n')
+    with pytest.raises(ValueError, match="needs to have one column 'item_id'"):
+        graph_from_interactions(path)
+    path.write_text('\nuser_id,item_id\n1,2\n')
+    with pytest.raises(ValueError, match='needs to have a header'):
+        graph_from_interactions(path)
+
+
+def test_graph_from_interactions_with_ids_as_the_index_of_parquet(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip('pyarrow')
+    frame = pd.DataFrame({'user_id': ['a', 'b'], 'item_id': ['x', 'y']})
+    frame.set_index('user_id').to_parquet(tmp_path / 'clicks.parquet')
+    data = graph_from_interactions(tmp_path / 'clicks.parquet')
+    assert data['user'].ids == ['a', 'b']
