@@ -1,7 +1,7 @@
 import inspect
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,26 +27,11 @@ from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
+from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
 from lgmrec_pyg.ops import unit_rows
 
 PARTS = ('collaborative', 'modality', 'hypergraph')
 RANKING_LOSSES = ('bpr', 'softmax')
-
-
-class LGMRecOutput(NamedTuple):
-    r"""The embeddings of all users and items before their fusion."""
-
-    user: NodeEmbedding
-    item: NodeEmbedding
-
-
-class Losses(NamedTuple):
-    r"""The loss and its terms before weighting, each a scalar."""
-
-    total: Tensor
-    ranking: Tensor
-    contrast: Tensor
-    reg: Tensor
 
 
 class LGMRec(Module):
