@@ -4,9 +4,9 @@ r"""Hypergraph contrast: every backend over batch sizes and node counts.
     python -m benchmarks.contrast --batch 2048 --nodes 20000 --hyperedges 4
 
 Forward and backward of a batch of anchors against all nodes, for embeddings in
-factored form (memberships times hyperedge features) and in general form (any
-embeddings). ``stored`` is the loss as usually written, with the scores of the
-batch against all nodes in memory.
+factored form (memberships times hyperedge features), in the same form with four of
+five memberships dropped, and in general form (any embeddings). ``stored`` is the
+loss as usually written, with the scores of the batch against all nodes in memory.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from lgmrec_pyg.nn import HypergraphContrast, HypergraphEmbedding
 from lgmrec_pyg.ops.infonce import BACKENDS, choose_backend
 
 TEMPERATURE = 0.2
+DROPOUT = 0.8
+FORMS = ('factored', 'dropped', 'general')
 # Score matrices alive at once where they are stored, gradients included.
 STORED_MATRICES = 5
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     quick = args.quick
     args.batch = args.batch or ([2048] if quick else [256, 2048, 8192])
     args.nodes = args.nodes or ([7000] if quick else [7000, 20000, 60000, 200000])
-    args.hyperedges = args.hyperedges or ([4] if quick else [4, 16])
+    args.hyperedges = args.hyperedges or ([4] if quick else [4, 16, 64])
     if args.backends is None:
         known = [name for name in BACKENDS if name != 'triton' or args.device == 'cuda']
         args.backends = ['plain', *known]
@@ -57,17 +59,20 @@ def run_case(report: Report, batch: int, nodes: int, args: argparse.Namespace) -
     index = torch.randint(nodes, (batch,), device=report.device)
     stored = STORED_MATRICES * 4 * batch * nodes < free_memory(report.device)
     for hyperedges in args.hyperedges:
-        factors = [draw_factors(nodes, hyperedges, args.width, index) for _ in range(2)]
-        for form in ('factored', 'general'):
+        for form in FORMS:
             if form == 'general' and hyperedges != args.hyperedges[0]:
                 continue  # The general form does not know of hyperedges.
-            columns = min(hyperedges, args.width) if form == 'factored' else args.width
+            factors = [
+                draw_factors(nodes, hyperedges, args.width, form == 'dropped', index)
+                for _ in range(2)
+            ]
+            columns = args.width if form == 'general' else min(hyperedges, args.width)
             case = {
                 'batch': batch,
                 'nodes': nodes,
                 'width': args.width,
                 'form': form,
-                'hyperedges': hyperedges if form == 'factored' else '',
+                'hyperedges': '' if form == 'general' else hyperedges,
                 'chosen': choose_backend(torch.empty(0, columns, device=index.device)),
             }
             calls = {
@@ -79,13 +84,15 @@ def run_case(report: Report, batch: int, nodes: int, args: argparse.Namespace) -
 
 
 def draw_factors(
-    nodes: int, hyperedges: int, width: int, index: Tensor
+    nodes: int, hyperedges: int, width: int, dropped: bool, index: Tensor
 ) -> HypergraphEmbedding:
     r"""Random memberships and hyperedge features that require gradients."""
-    logits = torch.randn(nodes, hyperedges, device=index.device)
+    membership = torch.randn(nodes, hyperedges, device=index.device).softmax(dim=1)
+    if dropped:
+        membership = F.dropout(membership, DROPOUT)
     latent = torch.randn(hyperedges, width, device=index.device)
     return HypergraphEmbedding(
-        logits.softmax(dim=1).requires_grad_(), latent.requires_grad_()
+        membership.requires_grad_(), latent.requires_grad_(), masked=dropped
     )
 
 
@@ -94,11 +101,12 @@ def make_call(
 ) -> Call:
     r"""A forward and a backward of one backend."""
     inputs: Sequence[HypergraphEmbedding | Tensor]
-    if form == 'factored':
-        inputs, leaves = factors, [part for factor in factors for part in factor]
-    else:
+    if form == 'general':
         leaves = [factor.dense().detach().requires_grad_() for factor in factors]
         inputs = leaves
+    else:
+        inputs = factors
+        leaves = [x for factor in factors for x in (factor.membership, factor.latent)]
     if name == 'stored':
         return lambda: torch.autograd.grad(stored_contrast(inputs, index), leaves)
     loss = HypergraphContrast(TEMPERATURE, backend=name)

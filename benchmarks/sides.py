@@ -13,8 +13,7 @@ from benchmarks.reference_loop import PlainEvaluator, PlainSampler
 from benchmarks.settings import Workload, prepare
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import modalities, model_inputs
-from lgmrec_pyg.nn import HypergraphContrast, LGMRec
-from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS
+from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.training import CapturedStep, TrainingStep
 
@@ -77,8 +76,7 @@ class Library:
         work (Workload): What to train on.
         batch_size (int, optional): The triplets of a batch.
             (default: :obj:`2048`)
-        feature_dtype (torch.dtype, optional): The type to keep the features in,
-            and of the products of a wide contrast.
+        feature_dtype (torch.dtype, optional): The type to keep the features in.
             (default: :obj:`torch.float32`)
         layout (str, optional): See :class:`~lgmrec_pyg.transforms.ToAdjacency`.
             (default: :obj:`"auto"`)
@@ -98,11 +96,8 @@ class Library:
         for name in modalities(data):
             data[name].x = data[name].x.to(feature_dtype)
         self.inputs = model_inputs(data)
-        half = feature_dtype == torch.bfloat16
-        wide = work.model['num_hyperedges'] > MAX_FUSED_COLUMNS
-        contrast = HypergraphContrast(backend='bfloat16') if half and wide else None
         device = work.train.device
-        model = LGMRec.from_data(data, contrast=contrast, **work.model).to(device)
+        model = LGMRec.from_data(data, **work.model).to(device)
         adam = Adam(
             model.parameters(), lr=LEARNING_RATE, fused=True, capturable=capture
         )

@@ -23,8 +23,7 @@ from lgmrec_pyg.datasets import (
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
-from lgmrec_pyg.nn import RECOMMENDED, HypergraphContrast, LGMRec
-from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS
+from lgmrec_pyg.nn import RECOMMENDED, LGMRec
 from lgmrec_pyg.reporting import (
     PUBLISHED,
     dataset_summary,
@@ -181,17 +180,12 @@ if args.recommended:
     settings |= RECOMMENDED
 if args.lr is None:
     args.lr = 5e-3 if args.recommended else 1e-3
-wide = settings['num_hyperedges'] > MAX_FUSED_COLUMNS
-half_contrast = wide and args.precision == 'bfloat16'
 model = LGMRec(
     num_users,
     num_items,
     {modality: data[modality].num_features for modality in names},
     embedding_dim=args.embedding_dim,
     temperature=args.temperature,
-    contrast=HypergraphContrast(
-        args.temperature, backend='bfloat16' if half_contrast else 'auto'
-    ),
     **settings,
 ).to(device)
 print(data, sampler, *evaluators.values(), model, sep='\n')

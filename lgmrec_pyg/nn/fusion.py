@@ -16,10 +16,14 @@ class HypergraphEmbedding(NamedTuple):
             shape :math:`(N, K)`.
         latent (torch.Tensor): Hyperedge features :math:`\mathbf{L}` of shape
             :math:`(K, d)`.
+        masked (bool, optional): Whether the gradients of zeros in
+            :obj:`membership` are of no use, as after a softmax and a dropout, so
+            that they need not be computed. (default: :obj:`False`)
     """
 
     membership: Tensor
     latent: Tensor
+    masked: bool = False
 
     def dense(self) -> Tensor:
         r"""The product, of shape :math:`(N, d)`."""
@@ -27,7 +31,7 @@ class HypergraphEmbedding(NamedTuple):
 
     def select(self, index: Tensor) -> 'HypergraphEmbedding':
         r"""The embeddings of some nodes."""
-        return HypergraphEmbedding(F.embedding(index, self.membership), self.latent)
+        return self._replace(membership=F.embedding(index, self.membership))
 
 
 class NodeEmbedding(NamedTuple):

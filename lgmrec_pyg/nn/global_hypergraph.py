@@ -86,8 +86,8 @@ class GlobalHypergraph(Module):
         for _ in range(self.num_layers - 1):
             latent = self.conv.pool(self.conv.spread(latent, item), item)
         return (
-            HypergraphEmbedding(self.conv.rows(user), latent),
-            HypergraphEmbedding(self.conv.rows(item), latent),
+            HypergraphEmbedding(self.conv.rows(user), latent, masked=True),
+            HypergraphEmbedding(self.conv.rows(item), latent, masked=True),
         )
 
     def __repr__(self) -> str:

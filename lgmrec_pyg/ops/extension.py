@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-MAX_FUSED_COLUMNS = 16
+MAX_NARROW = 8  # Columns up to which the kernel of that name is the faster one.
 
 
 @cache
@@ -18,15 +18,21 @@ def _library() -> ctypes.CDLL | None:
     library = ctypes.CDLL(spec.origin)
     pointer, long, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
     integer, pointers = ctypes.c_int, [ctypes.c_void_p] * 3
-    library.infonce.argtypes = [pointer, pointer, long, long, integer, real, integer]
-    library.infonce.argtypes += [pointer, *pointers]
-    library.infonce_scratch.argtypes = [long, integer]
-    library.infonce_scratch.restype = long
+    sizes = [pointer, pointer, long, long, integer, real]
+    library.infonce_narrow.argtypes = [*sizes, integer, pointer, *pointers]
+    library.infonce_narrow_scratch.argtypes = [long, integer]
+    library.infonce_narrow_scratch.restype = long
+    library.infonce_wide.argtypes = [*sizes, ctypes.c_bool, integer, *pointers]
     library.membership.argtypes = [pointer, long, long, real, integer, real]
     library.membership.argtypes += [ctypes.c_uint64, integer, pointer, pointer]
     library.membership_backward.argtypes = [*pointers, long, long, real, real]
     library.membership_backward.argtypes += [integer, pointer]
-    for name in ('infonce', 'membership', 'membership_backward'):
+    for name in (
+        'infonce_narrow',
+        'infonce_wide',
+        'membership',
+        'membership_backward',
+    ):
         getattr(library, name).restype = None
     return library
 
@@ -47,15 +53,17 @@ def _require() -> ctypes.CDLL:
 
 
 def fused_infonce(
-    anchors: Tensor, keys: Tensor, bound: float
+    anchors: Tensor, keys: Tensor, bound: float, masked: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""The fused loop behind :func:`~lgmrec_pyg.ops.infonce` on CPU.
+    r"""The fused loops behind :func:`~lgmrec_pyg.ops.infonce` on CPU.
 
     Args:
         anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, in single
-            precision, with :math:`K \leq 16`.
+            precision.
         keys (torch.Tensor): Keys of shape :math:`(N, K)`.
         bound (float): An upper bound :math:`c` of all inner products.
+        masked (bool, optional): If set to :obj:`True`, may leave the gradients
+            of zeros in :obj:`keys` at zero. (default: :obj:`False`)
 
     Returns:
         The sums :math:`\sum_n \exp(\mathbf{a}_b^{\top} \mathbf{k}_n - c)` of
@@ -68,23 +76,32 @@ def fused_infonce(
             f"backend 'fused' needs float32 on CPU (got {anchors.dtype} on "
             f"'{anchors.device}' and {keys.dtype} on '{keys.device}')"
         )
-    if not 1 <= width <= MAX_FUSED_COLUMNS or keys.size(1) != width:
+    if width < 1 or keys.size(1) != width:
         raise ValueError(
-            f"backend 'fused' needs 1 to {MAX_FUSED_COLUMNS} columns on both sides "
+            f"backend 'fused' needs as many columns on both sides, and one at least "
             f'(got {width} and {keys.size(1)})'
         )
-    anchors, keys_t = anchors.contiguous(), keys.t().contiguous()
-    sums = anchors.new_empty(anchors.size(0))
-    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.empty_like(keys_t)
+    anchors = anchors.contiguous()
+    if width <= MAX_NARROW:
+        return _narrow_infonce(anchors, keys.t().contiguous(), bound)
+    return _wide_infonce(anchors, keys.contiguous(), bound, masked)
+
+
+def _narrow_infonce(
+    anchors: Tensor, keys_t: Tensor, bound: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    (size, width), num_keys = anchors.size(), keys_t.size(1)
     library, num_threads = _require(), torch.get_num_threads()
-    size = num_threads * library.infonce_scratch(keys.size(0), width)
-    scratch = anchors.new_empty(size)
-    library.infonce(
+    stride = library.infonce_narrow_scratch(num_keys, width)
+    scratch = anchors.new_empty(num_threads * stride)
+    sums = anchors.new_empty(size)
+    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.empty_like(keys_t)
+    library.infonce_narrow(
         anchors.data_ptr(),
         keys_t.data_ptr(),
-        anchors.size(0),
-        keys.size(0),
-        anchors.size(1),
+        size,
+        num_keys,
+        width,
         bound,
         num_threads,
         scratch.data_ptr(),
@@ -93,6 +110,26 @@ def fused_infonce(
         grad_keys_t.data_ptr(),
     )
     return sums, grad_anchors, grad_keys_t.t()
+
+
+def _wide_infonce(
+    anchors: Tensor, keys: Tensor, bound: float, masked: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    sums = anchors.new_empty(anchors.size(0))
+    grad_anchors, grad_keys = torch.empty_like(anchors), torch.empty_like(keys)
+    _require().infonce_wide(
+        anchors.data_ptr(),
+        keys.data_ptr(),
+        anchors.size(0),
+        *keys.size(),
+        bound,
+        masked,
+        torch.get_num_threads(),
+        sums.data_ptr(),
+        grad_anchors.data_ptr(),
+        grad_keys.data_ptr(),
+    )
+    return sums, grad_anchors, grad_keys
 
 
 NOISES = (None, 'gumbel', 'logistic')

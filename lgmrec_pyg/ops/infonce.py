@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lgmrec_pyg.ops.extension import MAX_FUSED_COLUMNS, fused_infonce, has_extension
+from lgmrec_pyg.ops.extension import fused_infonce, has_extension
 
 # Sum of logsumexp over anchors, with the gradients of anchors and keys.
 Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
@@ -19,6 +20,7 @@ def infonce(
     index: Tensor,
     temperature: float = 0.2,
     backend: str = 'auto',
+    masked: bool = False,
 ) -> Tensor:
     r"""The InfoNCE loss of a batch of anchors against all keys, summed,
 
@@ -45,10 +47,13 @@ def infonce(
         backend (str, optional): :obj:`"plain"` stores all similarities;
             :obj:`"chunked"` goes through the batch in chunks;
             :obj:`"bfloat16"` does so with products in half precision;
-            :obj:`"fused"` is one loop in C++ (CPU, single precision, up to 16
-            columns);
+            :obj:`"fused"` are loops in C++ (CPU, single precision);
             :obj:`"triton"` is one kernel on GPU. :obj:`"auto"` follows
             :func:`choose_backend`. (default: :obj:`"auto"`)
+        masked (bool, optional): If set to :obj:`True`, the gradients of zeros in
+            :obj:`keys` are of no use and may be zero, as where a dropout follows
+            in the backward pass; :obj:`"fused"` is then faster the more zeros
+            there are. (default: :obj:`False`)
 
     Raises:
         ValueError: If the backend is unknown or the shapes do not agree.
@@ -72,7 +77,10 @@ def infonce(
         total = (anchors @ keys.t() / temperature).logsumexp(dim=1).sum()
     else:
         bound = 1 / temperature
-        total = _SumLogSumExp.apply(anchors * bound, keys, bound, BACKENDS[backend])
+        kernel = BACKENDS[backend]
+        if backend == 'fused':
+            kernel = partial(_fused, masked=masked)
+        total = _SumLogSumExp.apply(anchors * bound, keys, bound, kernel)
     return total - positive
 
 
@@ -100,12 +108,8 @@ def choose_backend(anchors: Tensor) -> str:
     single = anchors.dtype == torch.float32
     if single and anchors.is_cuda and find_spec('triton') is not None:
         return 'triton'
-    narrow = 1 <= anchors.size(1) <= MAX_FUSED_COLUMNS
-    return (
-        'fused'
-        if single and anchors.is_cpu and narrow and has_extension()
-        else 'chunked'
-    )
+    fits = single and anchors.is_cpu and anchors.size(1) > 0
+    return 'fused' if fits and has_extension() else 'chunked'
 
 
 class _SumLogSumExp(torch.autograd.Function):
@@ -155,9 +159,9 @@ def _in_chunks(
 
 
 def _fused(
-    anchors: Tensor, keys: Tensor, bound: float
+    anchors: Tensor, keys: Tensor, bound: float, masked: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    sums, grad_anchors, grad_keys = fused_infonce(anchors, keys, bound)
+    sums, grad_anchors, grad_keys = fused_infonce(anchors, keys, bound, masked)
     return (sums.log() + bound).sum(), grad_anchors, grad_keys
 
 

@@ -21,11 +21,12 @@ class HypergraphContrast(Module):
 
     A batch of anchors is held against *all* nodes, but the
     :math:`B \times N` similarities are never stored. Embeddings that come as
-    :class:`~lgmrec_pyg.nn.HypergraphEmbedding` with fewer hyperedges :math:`K`
+    :class:`~lgmrec_pyg.nn.HypergraphEmbedding` with no more hyperedges :math:`K`
     than columns :math:`d` stay in their two factors: every similarity then costs
-    :math:`K` instead of :math:`d` multiplications, with the same result up to
-    rounding (single precision loses digits where embeddings are small differences,
-    below a hundredth, of large hyperedge features).
+    :math:`K` instead of :math:`d` multiplications, on CPU only those of memberships
+    that were not dropped, with the same result up to rounding (single precision
+    loses digits where embeddings are small differences, below a hundredth, of large
+    hyperedge features).
 
     Args:
         temperature (float, optional): The temperature :math:`\tau`.
@@ -97,12 +98,14 @@ class HypergraphContrast(Module):
         key: Tensor | HypergraphEmbedding,
         index: Tensor,
     ) -> Tensor:
+        masked = False
         if _is_low_rank(anchor) and _is_low_rank(key):
             anchors, keys = low_rank_cosine(anchor.select(index), key)
+            masked = key.masked
         else:
             anchor, key = _dense(anchor), _dense(key)
             anchors, keys = unit_rows(F.embedding(index, anchor)), unit_rows(key)
-        return infonce(anchors, keys, index, self.temperature, self.backend)
+        return infonce(anchors, keys, index, self.temperature, self.backend, masked)
 
     def __repr__(self) -> str:
         return (
@@ -129,6 +132,9 @@ def low_rank_cosine(
 
 
 def _norm(x: HypergraphEmbedding) -> Tensor:
+    if 2 * x.latent.size(0) > x.latent.size(1):
+        norm = x.dense().norm(dim=1, keepdim=True)
+        return norm.clamp_min(smallest_norm(norm.dtype))
     # In double precision: hyperedges that nearly cancel leave little of the square.
     membership, latent = x.membership.double(), x.latent.double()
     square = ((membership @ (latent @ latent.t())) * membership).sum(1, keepdim=True)
@@ -137,7 +143,7 @@ def _norm(x: HypergraphEmbedding) -> Tensor:
 
 
 def _is_low_rank(x: Tensor | HypergraphEmbedding) -> TypeGuard[HypergraphEmbedding]:
-    return not isinstance(x, Tensor) and x.latent.size(0) < x.latent.size(1)
+    return not isinstance(x, Tensor) and x.latent.size(0) <= x.latent.size(1)
 
 
 def _dense(x: Tensor | HypergraphEmbedding) -> Tensor:

@@ -1,5 +1,6 @@
-// The sum over anchors a of log sum_n exp(<a, k_n>), and its gradients, in one
-// pass over the B x N similarities, of which a few rows at a time stay in cache.
+// The sum over anchors a of log sum_n exp(<a, k_n>), and its gradients, for keys of
+// few columns: one pass over the B x N similarities, of which a few rows at a time
+// stay in cache.
 
 #include <algorithm>
 #include <cmath>
@@ -82,18 +83,17 @@ Run select(int k, std::integer_sequence<int, K...>) {
 
 }  // namespace
 
-
 // Floats of scratch a thread: memory that threads allocate themselves comes as
 // fresh pages in every call, which costs more than all arithmetic here.
-extern "C" int64_t infonce_scratch(int64_t n, int k) { return (GROUP + k) * n; }
+extern "C" int64_t infonce_narrow_scratch(int64_t n, int k) { return (GROUP + k) * n; }
 
-// anchors: B x K, keys and grad_keys: K x N; 1 <= K <= 16.
-extern "C" void infonce(const float *anchors, const float *keys, int64_t b,
+// anchors: B x K, keys and grad_keys: K x N; 1 <= K <= 8.
+extern "C" void infonce_narrow(const float *anchors, const float *keys, int64_t b,
                         int64_t n, int k, float bound, int num_threads,
                         float *scratch, float *sums, float *grad_anchors,
                         float *grad_keys) {
-  const Run run = select(k, std::make_integer_sequence<int, 16>());
-  const int64_t groups = (b + GROUP - 1) / GROUP, stride = infonce_scratch(n, k);
+  const Run run = select(k, std::make_integer_sequence<int, 8>());
+  const int64_t groups = (b + GROUP - 1) / GROUP, stride = infonce_narrow_scratch(n, k);
   parallel_for(groups, num_threads, [=](int t, int64_t begin, int64_t end) {
     float *exps = scratch + t * stride;
     float *grad = t == 0 ? grad_keys : exps + GROUP * n;
