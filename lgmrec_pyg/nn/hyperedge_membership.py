@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
-from lgmrec_pyg.ops.extension import NOISES, can_fuse, fused_membership
+from lgmrec_pyg.ops.cpp_membership import NOISES, can_fuse, cpp_membership
 
 
 class HyperedgeMembership(Module):
@@ -66,7 +66,7 @@ class HyperedgeMembership(Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         if self.training and can_fuse(logits):
-            return fused_membership(logits, self.temperature, self.noise, self.dropout)
+            return cpp_membership(logits, self.temperature, self.noise, self.dropout)
         if self.training or self.noisy_eval:
             logits = self.add_noise(logits)
         membership = (logits / self.temperature).softmax(dim=-1)

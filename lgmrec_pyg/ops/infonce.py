@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lgmrec_pyg.ops.extension import fused_infonce, has_extension
+from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
+from lgmrec_pyg.ops.extension import has_extension
 
 # Sum of logsumexp over anchors, with the gradients of anchors and keys.
 Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
@@ -34,7 +35,8 @@ def infonce(
     are computed in the forward pass, where the exponentials are at hand.
 
     Inner products are cosines and so at most 1, which bounds the exponents
-    without a pass over their maximum; see :func:`unit_rows`.
+    without a pass over their maximum; see :func:`unit_rows`. Sums over the batch,
+    and so the loss, are in single precision at least.
 
     Args:
         anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, so scaled that
@@ -70,11 +72,12 @@ def infonce(
             f"'index' needs to hold one key for each of {anchors.size(0)} anchors "
             f'(got {index.numel()})'
         )
-    positive = (anchors * F.embedding(index, keys)).sum() / temperature
+    single = at_least_single(anchors.dtype)
+    positive = (anchors * F.embedding(index, keys)).sum(dtype=single) / temperature
     if backend == 'auto':
         backend = choose_backend(anchors)
     if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
-        total = (anchors @ keys.t() / temperature).logsumexp(dim=1).sum()
+        total = (anchors @ keys.t() / temperature).to(single).logsumexp(dim=1).sum()
     else:
         bound = 1 / temperature
         kernel = BACKENDS[backend]
@@ -92,6 +95,11 @@ def unit_rows(x: Tensor) -> Tensor:
 def smallest_norm(dtype: torch.dtype) -> float:
     r"""The norm under which a row counts as zero."""
     return max(1e-12, torch.finfo(dtype).tiny)
+
+
+def at_least_single(dtype: torch.dtype) -> torch.dtype:
+    r"""The type to sum in: a sum over a batch overflows in half precision."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def check_backend(backend: str) -> None:
@@ -145,23 +153,25 @@ def _in_chunks(
     # A column of ones sums the exponentials in the product that is due anyway.
     ones = keys.new_ones(keys.size(0), 1)
     keys_t, keys_1 = keys.t().to(dtype), torch.cat([keys, ones], dim=1).to(dtype)
-    grad_anchors, grad_keys_t = torch.empty_like(anchors), torch.zeros_like(keys.t())
+    single = at_least_single(anchors.dtype)
+    grad_anchors = torch.empty_like(anchors)
+    grad_keys_t = torch.zeros_like(keys.t(), dtype=single)
     total = anchors.new_zeros((), dtype=torch.float64)
     size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
     for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
         exp = (chunk.to(dtype) @ keys_t).exp_()
         product, sums = (exp @ keys_1).split([keys.size(1), 1], dim=1)
-        sums = sums.to(torch.promote_types(dtype, torch.float32))
+        sums = sums.to(at_least_single(dtype))
         grad.copy_(product / sums)
         grad_keys_t += (chunk / sums).t().to(dtype) @ exp
         total += sums.log().sum()
-    return total.to(anchors.dtype), grad_anchors, grad_keys_t.t()
+    return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype)
 
 
 def _fused(
     anchors: Tensor, keys: Tensor, bound: float, masked: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    sums, grad_anchors, grad_keys = fused_infonce(anchors, keys, bound, masked)
+    sums, grad_anchors, grad_keys = cpp_infonce(anchors, keys, bound, masked)
     return (sums.log() + bound).sum(), grad_anchors, grad_keys
 
 

@@ -9,6 +9,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.typing import WITH_TORCH_SPARSE, Adj, OptTensor, torch_sparse
 from torch_geometric.utils import scatter
 
+from lgmrec_pyg.ops.cpp_spmm import can_run, cpp_spmm
 from lgmrec_pyg.ops.csr import CSR, to_csr, transposed
 from lgmrec_pyg.ops.pairing import is_transpose
 
@@ -49,7 +50,7 @@ def spmm(
             backward pass. (default: :obj:`None`)
         size (Tuple[int, int], optional): :math:`(N, M)`, for a plain edge
             index. (default: :obj:`None`)
-        kernel (str, optional): One of :obj:`"embedding_bag"`,
+        kernel (str, optional): One of :obj:`"cpp"`, :obj:`"embedding_bag"`,
             :obj:`"sparse_reduce"`, :obj:`"sparse_mm"`, :obj:`"torch_sparse"`,
             :obj:`"edge_index"`, :obj:`"scatter"`, :obj:`"triton"`; the choice
             of :obj:`"auto"` follows :func:`choose_kernel`.
@@ -88,12 +89,15 @@ def spmm(
 def choose_kernel(x: Tensor) -> str:
     r"""The kernel that the ``spmm`` benchmark measured to be the fastest.
 
-    On CPU, :func:`torch.nn.functional.embedding_bag` beats every sparse matrix
-    product in the types it vectorizes, and ties with them at 4 columns; on other
-    devices, the library product of PyTorch (cuSPARSE on CUDA) is used.
+    On CPU, that is the product in C++ of this package. Where it was not built,
+    :func:`torch.nn.functional.embedding_bag` beats every sparse matrix product of
+    PyTorch in the types it vectorizes. On other devices, the library product of
+    PyTorch (cuSPARSE on CUDA) is used.
     """
     if not x.is_cpu:
         return 'sparse_mm'
+    if can_run(x):
+        return 'cpp'
     return 'sparse_reduce' if x.dtype == torch.float64 else 'embedding_bag'
 
 
@@ -192,6 +196,7 @@ def _triton(csr: CSR, x: Tensor) -> Tensor:
 
 
 KERNELS: dict[str, Callable[[CSR, Tensor], Tensor]] = {
+    'cpp': cpp_spmm,
     'embedding_bag': _embedding_bag,
     'sparse_reduce': _sparse_reduce,
     'sparse_mm': _sparse_mm,

@@ -85,7 +85,7 @@ def triton_infonce(
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""The kernels behind the backend :obj:`"triton"` of
     :func:`~lgmrec_pyg.ops.infonce`, with the arguments and results of
-    :func:`~lgmrec_pyg.ops.extension.fused_infonce`, for any number of columns.
+    :func:`~lgmrec_pyg.ops.cpp_infonce.cpp_infonce`, for any number of columns.
     """
     anchors, keys = anchors.contiguous(), keys.contiguous()
     (num_anchors, width), num_keys = anchors.size(), keys.size(0)

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.ops.extension import fused_infonce, has_extension
+from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
+from lgmrec_pyg.ops.extension import has_extension
 from lgmrec_pyg.ops.infonce import choose_backend, infonce, unit_rows
 
 BACKENDS = [
@@ -113,8 +114,8 @@ def test_masked_keys(backend: str, k: int, density: float) -> None:
 def test_masked_is_asked_for() -> None:
     anchors, keys, _ = (x.float() for x in draw(5, 30, 20))
     keys[0], keys[1, 3] = 0, 0
-    exact = fused_infonce(anchors, keys, 1.0)[2]
-    masked = fused_infonce(anchors, keys, 1.0, masked=True)[2]
+    exact = cpp_infonce(anchors, keys, 1.0)[2]
+    masked = cpp_infonce(anchors, keys, 1.0, masked=True)[2]
     assert exact[0].abs().min() > 0
     assert exact[1, 3] != 0
     assert torch.equal(masked, exact * (keys != 0))
@@ -125,10 +126,10 @@ def test_masked_is_asked_for() -> None:
 @pytest.mark.parametrize('num_threads', [1, 2, 5])
 def test_fused_threads(num_threads: int, k: int) -> None:
     anchors, keys, _ = (x.float() for x in draw(10, 170, k))
-    expected = fused_infonce(anchors, keys, 1.0)
+    expected = cpp_infonce(anchors, keys, 1.0)
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
-    out = fused_infonce(anchors, keys, 1.0)
+    out = cpp_infonce(anchors, keys, 1.0)
     torch.set_num_threads(before)
     for a, b in zip(out, expected, strict=True):
         assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -158,11 +159,11 @@ def test_shapes_have_to_agree() -> None:
         infonce(anchors, keys, index[:1])
     if has_extension():
         with pytest.raises(ValueError, match='needs as many columns on both sides'):
-            fused_infonce(torch.zeros(4, 0), torch.zeros(6, 0), 1.0)
+            cpp_infonce(torch.zeros(4, 0), torch.zeros(6, 0), 1.0)
         with pytest.raises(ValueError, match='needs as many columns on both sides'):
-            fused_infonce(torch.zeros(4, 3), torch.zeros(6, 1), 1.0)
+            cpp_infonce(torch.zeros(4, 3), torch.zeros(6, 1), 1.0)
         with pytest.raises(ValueError, match=r"needs float32 on CPU .* on 'meta'"):
-            fused_infonce(torch.zeros(4, 3, device='meta'), torch.zeros(6, 3), 1.0)
+            cpp_infonce(torch.zeros(4, 3, device='meta'), torch.zeros(6, 3), 1.0)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
@@ -172,6 +173,18 @@ def test_half_precision_inputs(dtype: torch.dtype) -> None:
     assert torch.allclose(
         loss.double(), reference(anchors, keys, index, 0.2), rtol=0.02
     )
+
+
+@pytest.mark.parametrize('backend', ['plain', 'chunked'])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_sums_in_single(backend: str, dtype: torch.dtype) -> None:
+    anchors, keys, index = draw(20_000, 50, 8)
+    loss = infonce(anchors.to(dtype), keys.to(dtype), index, 0.2, backend)
+    anchors, keys = (x.to(dtype).double() for x in (anchors, keys))
+    expected = reference(anchors, keys, index, 0.2)
+    assert expected > torch.finfo(torch.float16).max
+    assert loss.dtype == torch.float32
+    assert torch.allclose(loss.double(), expected, rtol=5e-3)
 
 
 def test_bfloat16_backend_is_close() -> None:

@@ -13,15 +13,18 @@ from lgmrec_pyg.ops import (
     spmm,
     to_csr,
 )
+from lgmrec_pyg.ops.cpp_spmm import cpp_spmm
 from lgmrec_pyg.ops.csr import from_coo, transposed
+from lgmrec_pyg.ops.extension import has_extension
 from lgmrec_pyg.ops.spmm import KERNELS
 
 CPU_KERNELS = [
     pytest.param(
         kernel,
         marks=pytest.mark.skipif(
-            kernel == 'torch_sparse' and not WITH_TORCH_SPARSE,
-            reason='needs torch-sparse',
+            (kernel == 'torch_sparse' and not WITH_TORCH_SPARSE)
+            or (kernel == 'cpp' and not has_extension()),
+            reason='needs torch-sparse or the C++ extension',
         ),
     )
     for kernel in KERNELS
@@ -45,7 +48,7 @@ def test_hand_computed() -> None:
 
 
 @pytest.mark.parametrize('kernel', CPU_KERNELS)
-@pytest.mark.parametrize('width', [1, 2, 7, 64, 65])
+@pytest.mark.parametrize('width', [1, 2, 7, 8, 29, 64, 65, 255])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 def test_kernels_forward_and_gradient(
     kernel: str, width: int, dtype: torch.dtype
@@ -57,9 +60,9 @@ def test_kernels_forward_and_gradient(
     expected_grad = dense.t() @ grad
     for pair in (reverse, None):
         out = spmm(adj, x, reverse=pair, kernel=kernel)
-        assert torch.allclose(out, dense @ x)
+        assert torch.allclose(out, dense @ x, atol=1e-6)
         (x_grad,) = torch.autograd.grad(out, x, grad)
-        assert torch.allclose(x_grad, expected_grad)
+        assert torch.allclose(x_grad, expected_grad, atol=1e-6)
 
 
 @pytest.mark.parametrize('kernel', CPU_KERNELS)
@@ -133,9 +136,36 @@ def test_gradcheck() -> None:
 
 
 def test_choice() -> None:
-    assert choose_kernel(torch.randn(3, 64)) == 'embedding_bag'
-    assert choose_kernel(torch.randn(3, 64).bfloat16()) == 'embedding_bag'
-    assert choose_kernel(torch.randn(3, 64).double()) == 'sparse_reduce'
+    built = has_extension()
+    x = torch.randn(3, 64)
+    assert choose_kernel(x) == ('cpp' if built else 'embedding_bag')
+    assert choose_kernel(x.double()) == ('cpp' if built else 'sparse_reduce')
+    assert choose_kernel(x.bfloat16()) == 'embedding_bag'
+
+
+@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
+@pytest.mark.parametrize('num_threads', [1, 2, 5])
+@pytest.mark.parametrize('heavy', [0, 17, 39])
+def test_threads_share_uneven_rows(num_threads: int, heavy: int) -> None:
+    row = torch.cat([torch.full((500,), heavy), torch.randint(40, (60,))])
+    col, value = torch.randint(30, (560,)), torch.randn(560)
+    csr = from_coo(row, col, value, (40, 30))
+    x = torch.randn(30, 20)
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    out = cpp_spmm(csr, x)
+    torch.set_num_threads(before)
+    expected = torch.zeros(40, 20).index_add_(0, row, value[:, None] * x[col])
+    assert torch.allclose(out, expected, atol=1e-5)
+
+
+@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
+@pytest.mark.parametrize('column', [-1, 4, 2**40])
+def test_damaged_matrix_reads_nothing_else(column: int) -> None:
+    csr = to_csr(csr_tensor(DENSE))
+    csr = csr._replace(col=torch.where(csr.col == 3, column, csr.col))
+    with pytest.raises(IndexError, match=rf'lie in \[0, 3\] \(got {column}\)'):
+        cpp_spmm(csr, torch.randn(4, 6))
 
 
 def test_errors() -> None:

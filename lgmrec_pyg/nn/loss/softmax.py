@@ -28,7 +28,7 @@ class SoftmaxLoss(Module):
     Shapes:
         - **input:** users :math:`(B, d)`, all items
           :math:`(|\mathcal{I}|, d)`, positive item indices :math:`(B)`
-        - **output:** a scalar
+        - **output:** a scalar, in single precision at least
 
     Raises:
         ValueError: If the temperature is not positive or the backend unknown.

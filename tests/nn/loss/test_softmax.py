@@ -27,6 +27,24 @@ def test_known_answer() -> None:
     assert out.item() == pytest.approx(0.3132617)
 
 
+@pytest.mark.parametrize('backend', ['plain', 'chunked'])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_large_batches_do_not_overflow(backend: str, dtype: torch.dtype) -> None:
+    user, item = torch.randn(20_000, 8).to(dtype), torch.randn(50, 8).to(dtype)
+    pos = torch.randint(50, (20_000,))
+    inputs = [x.requires_grad_() for x in (user, item)]
+    out = SoftmaxLoss(backend=backend)(*inputs, pos)
+    single = [x.detach().float().requires_grad_() for x in inputs]
+    expected = SoftmaxLoss(backend=backend)(*single, pos)
+    assert out.dtype == torch.float32
+    assert torch.allclose(out, expected, rtol=1e-3)
+    scale = pos.numel()  # Else half precision has no such small gradients.
+    grads = torch.autograd.grad(scale * out, inputs)
+    for a, b in zip(grads, torch.autograd.grad(scale * expected, single), strict=True):
+        assert a.dtype == dtype
+        assert (a - b).norm() < 0.1 * b.norm()
+
+
 def test_errors() -> None:
     with pytest.raises(ValueError, match="'temperature' needs to be positive"):
         SoftmaxLoss(temperature=0.0)

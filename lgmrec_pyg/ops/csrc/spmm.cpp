@@ -1,0 +1,126 @@
+// The product of a sparse matrix in CSR format and a dense one, in a pass over the
+// edges for every block of columns, whose sums stay in registers.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+
+#include "parallel.h"
+
+namespace {
+
+constexpr int64_t AHEAD = 16;  // Edges from a fetch of a row to its use.
+
+template <typename Real, int LANES>
+struct Pack {
+  typedef Real type __attribute__((vector_size(LANES * sizeof(Real))));
+};
+
+template <typename Real>
+struct Pack<Real, 1> {
+  typedef Real type;
+};
+
+template <typename Real, typename Index>
+struct Rows {
+  const Index *rowptr, *col;
+  const Real *value;  // Ones if null.
+  const Real *x;
+  int64_t num_edges, num_sources, width;
+  Real *out;
+};
+
+// Columns [first, first + N * LANES) of rows [begin, end). Returns an edge from a
+// source that does not exist, or -1.
+template <int N, int LANES, typename Real, typename Index>
+int64_t run(const Rows<Real, Index> &rows, int64_t first, int64_t begin, int64_t end) {
+  using Vector = typename Pack<Real, LANES>::type;
+  const Real *x = rows.x + first;
+  for (int64_t i = begin; i < end; i++) {
+    Vector sum[N] = {};
+    for (int64_t e = rows.rowptr[i]; e < rows.rowptr[i + 1]; e++) {
+      const int64_t later = rows.col[std::min(e + AHEAD, rows.num_edges - 1)];
+      for (size_t byte = 0; byte < sizeof sum; byte += 64)
+        __builtin_prefetch(reinterpret_cast<const char *>(x + later * rows.width) +
+                           byte);
+      const int64_t source = rows.col[e];
+      if (source < 0 || source >= rows.num_sources) return e;
+      const Real value = rows.value ? rows.value[e] : 1;
+      const Real *row = x + source * rows.width;
+      for (int n = 0; n < N; n++) {
+        Vector part;
+        std::memcpy(&part, row + n * LANES, sizeof part);
+        sum[n] += part * value;
+      }
+    }
+    std::memcpy(rows.out + i * rows.width + first, sum, sizeof sum);
+  }
+  return -1;
+}
+
+template <int LANES, typename Real, typename Index>
+int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
+  int64_t first = 0, bad = -1;
+  const auto fits = [&](int64_t columns) {
+    return bad < 0 && rows.width - first >= columns;
+  };
+  const auto step = [&](auto run, int64_t columns) {
+    bad = run(rows, first, begin, end);
+    first += columns;
+  };
+  while (fits(8 * LANES)) step(run<8, LANES, Real, Index>, 8 * LANES);
+  if (fits(4 * LANES)) step(run<4, LANES, Real, Index>, 4 * LANES);
+  if (fits(2 * LANES)) step(run<2, LANES, Real, Index>, 2 * LANES);
+  if (fits(LANES)) step(run<1, LANES, Real, Index>, LANES);
+  if (fits(LANES / 2)) step(run<1, LANES / 2, Real, Index>, LANES / 2);
+  if (fits(4)) step(run<1, 4, Real, Index>, 4);
+  while (fits(1)) step(run<1, 1, Real, Index>, 1);
+  return bad;
+}
+
+template <int LANES, typename Real, typename Index>
+int64_t product(const void *rowptr, const void *col, const void *value, const void *x,
+                int64_t num_rows, int64_t num_sources, int64_t width, int num_threads,
+                void *out) {
+  const Index *offsets = static_cast<const Index *>(rowptr);
+  const int64_t num_edges = offsets[num_rows];
+  const Rows<Real, Index> rows{offsets,
+                               static_cast<const Index *>(col),
+                               static_cast<const Real *>(value),
+                               static_cast<const Real *>(x),
+                               num_edges,
+                               num_sources,
+                               width,
+                               static_cast<Real *>(out)};
+  // Rows count as well as edges: threads get equal sums of both.
+  const auto start = [=](int64_t work) {
+    int64_t low = 0, high = num_rows;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (offsets[middle] + middle < work) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  std::atomic<int64_t> bad{-1};
+  parallel_for(num_edges + num_rows, num_threads, [&](int, int64_t begin, int64_t end) {
+    const int64_t edge = run_all<LANES>(rows, start(begin), start(end));
+    if (edge >= 0) bad = edge;
+  });
+  return bad;
+}
+
+}  // namespace
+
+// rowptr and col: int64, or int32 if `narrow`; value (or null), x and out: float, or
+// double if `wide`. Returns an edge from a source that does not exist, or -1.
+extern "C" int64_t spmm(const void *rowptr, const void *col, const void *value,
+                        const void *x, int64_t num_rows, int64_t num_sources,
+                        int64_t width, bool narrow, bool wide, int num_threads,
+                        void *out) {
+  const auto run =
+      narrow ? (wide ? product<8, double, int32_t> : product<16, float, int32_t>)
+             : (wide ? product<8, double, int64_t> : product<16, float, int64_t>);
+  return run(rowptr, col, value, x, num_rows, num_sources, width, num_threads, out);
+}
