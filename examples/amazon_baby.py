@@ -111,7 +111,15 @@ def parse_args() -> argparse.Namespace:
         help='continue from --checkpoint, if there is one, to the same result',
     )
     add('--save', help='folder for the trained model')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.resume and args.checkpoint is None:
+        parser.error('--resume needs --checkpoint, the path of a file')
+    if args.checkpoint and not args.resume and osp.lexists(args.checkpoint):
+        parser.error(
+            f"'{args.checkpoint}' exists: pass --resume to continue from it, or remove "
+            f'it to start anew'
+        )
+    return args
 
 
 def load(args: argparse.Namespace) -> HeteroData:

@@ -3,7 +3,6 @@ import json
 import os
 import os.path as osp
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +13,10 @@ from lgmrec_pyg.storage.atomic import (
     make_folder,
     remove_leftovers,
 )
+from lgmrec_pyg.storage.json_file import load_json, size_of, to_plain
 
 CARD = 'card.json'
-FORMAT, VERSION = 'lgmrec_pyg.model', 1
+FORMAT, VERSION = 'lgmrec_pyg.model', 2
 MAX_CARD = 2**20
 NAMES = {'weights': 'model-{}.safetensors', 'ids': 'ids-{}.json'}
 ANY_NAME = r'card\.json|model-[0-9a-f]{12}\.safetensors|ids-[0-9a-f]{12}\.json'
@@ -56,7 +56,8 @@ def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     if card.get('version') != VERSION:
         raise ValueError(
             f"'version' in '{file}' needs to be {VERSION} (got "
-            f'{card.get("version")!r:.50}): use the release that wrote it'
+            f'{card.get("version")!r:.50}): use the release that wrote it, or save '
+            f'the model anew'
         )
     for name, types in FIELDS.items():
         if name not in card or not isinstance(card[name], types):
@@ -138,54 +139,13 @@ def member(path: str, card: dict[str, Any], kind: str) -> str:
             f"'{NAMES[kind].format('*')}' in the same folder (got {name!r:.100})"
         )
     file = osp.join(path, name)
-    size = _size_of(file)
+    size = size_of(file)
     if size != card[kind].get('bytes') or _digest(file) != card[kind].get('sha256'):
         raise ValueError(
             f"'{file}' is damaged, or does not belong to '{CARD}' next to it ({size} "
             f'bytes, or their SHA-256, differ): copy the whole folder again'
         )
     return file
-
-
-def load_json(path: str, max_bytes: int) -> dict[str, Any]:
-    r"""Loads a JSON object.
-
-    Args:
-        path (str): The path of the file, which needs to be no link.
-        max_bytes (int): The number of bytes to read at most.
-
-    Raises:
-        ValueError: If the file is larger, damaged, or no object.
-    """
-    size = _size_of(path)
-    if size > max_bytes:
-        raise ValueError(
-            f"'{path}' needs to take up at most {max_bytes} bytes (got {size})"
-        )
-    try:
-        with open(path, encoding='utf-8') as file:
-            out = json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"'{path}' is damaged: no JSON ({error})") from error
-    if not isinstance(out, dict):
-        raise ValueError(
-            f"'{path}' needs to hold a JSON object (got '{type(out).__name__}')"
-        )
-    return out
-
-
-def to_plain(value: Any) -> Any:
-    r"""Returns what :obj:`json` has no type for as a number.
-
-    Args:
-        value (Any): A number of NumPy, or a tensor with one element.
-
-    Raises:
-        TypeError: If it is anything else.
-    """
-    if getattr(value, 'ndim', None) == 0:
-        return value.item()
-    raise TypeError(f"got '{type(value).__name__}'")
 
 
 def _to_bytes(card: dict[str, Any]) -> bytes:
@@ -228,16 +188,6 @@ def _remove_unnamed(path: str) -> None:
     for entry in os.listdir(path):
         if re.fullmatch(ANY_NAME, entry) and entry not in [CARD, *named]:
             os.remove(osp.join(path, entry))
-
-
-def _size_of(path: str) -> int:
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        raise ValueError(f"'{path}' is missing: copy the whole folder again") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"'{path}' needs to be a file, not a link or a device")
-    return status.st_size
 
 
 def _digest(path: str) -> str:

@@ -1,8 +1,7 @@
 from typing import Any
 
 from lgmrec_pyg.graph import ITEM, USER
-
-TOLERANCE = 1e-5
+from lgmrec_pyg.storage.summary import same_values
 
 
 def check_sizes(settings: dict[str, Any], got: dict[str, Any], owner: str) -> None:
@@ -118,9 +117,7 @@ def _modality_differences(
                 f"features of '{name}' of {key} {got[key]} instead of {expected[key]}"
             ]
     out = []
-    sums = zip(expected['sums'], got['sums'], strict=True)
-    gaps = [abs(a - b) for a, b in [*sums, (expected['norm'], got['norm'])]]
-    if not max(gaps) <= TOLERANCE * max(expected['norm'], 1e-30):
+    if not same_values(expected, got):
         out.append(f"other features of '{name}'")
     if expected['describes'] != got['describes']:
         out.append(f"other items described by '{name}'")

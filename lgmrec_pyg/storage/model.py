@@ -11,8 +11,9 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg import __version__
 from lgmrec_pyg.ids import IdMap
-from lgmrec_pyg.storage.card import load_json, member, open_folder, save_folder
+from lgmrec_pyg.storage.card import member, open_folder, save_folder
 from lgmrec_pyg.storage.fingerprint import fingerprint
+from lgmrec_pyg.storage.json_file import load_json
 from lgmrec_pyg.storage.matching import check_same_graph, check_sizes
 from lgmrec_pyg.storage.rebuild import check_finite, check_settings, rebuild
 from lgmrec_pyg.storage.tensors import serialize

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn import LGMRec
-from lgmrec_pyg.storage.card import to_plain
+from lgmrec_pyg.storage.json_file import to_plain
 from lgmrec_pyg.storage.tensors import DTYPES, load_tensors, open_tensors
 
 CLASSES: dict[str, type[Module]] = {'LGMRec': LGMRec}
@@ -52,6 +52,7 @@ def rebuild(
             f"'dtype' of a saved model needs to be one of {list(FLOATS)} (got "
             f'{card["dtype"]!r:.50})'
         )
+    _check_num_modalities(cls, settings, file)
     with torch.random.fork_rng(devices=[]):
         _check_weights(file, _expected_weights(cls, settings), dtype)
         model = cls(**settings).to(dtype)
@@ -127,6 +128,21 @@ def _class_of(name: str, given: type[Module] | None) -> type[Module]:
             f'(got {given}). Those of this package need not be passed: {list(CLASSES)}'
         )
     return given
+
+
+def _check_num_modalities(
+    cls: type[Module], settings: dict[str, Any], file: str
+) -> None:
+    # Each takes time to build, and has weights of its own.
+    dims = settings.get('feature_dims')
+    with open_tensors(file) as stored:
+        num_tensors = len(stored.keys())
+    if issubclass(cls, LGMRec) and isinstance(dims, dict) and len(dims) > num_tensors:
+        raise ValueError(
+            f"'feature_dims' in the 'settings' of a saved model needs to hold the "
+            f"modalities that '{file}' holds weights of (got {len(dims)}, but "
+            f'{num_tensors} tensors)'
+        )
 
 
 def _expected_weights(cls: type[Module], settings: dict[str, Any]) -> dict[str, Tensor]:

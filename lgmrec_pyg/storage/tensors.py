@@ -42,7 +42,7 @@ def serialize(
 
     Raises:
         ValueError: If a tensor has a type that the format lacks, or if names and
-            metadata exceed 100 MB.
+            metadata exceed 100 MB or are no valid Unicode.
     """
     header: dict[str, Any] = {'__metadata__': metadata} if metadata else {}
     # Aligned, since wider elements come first.
@@ -62,7 +62,7 @@ def serialize(
             'shape': list(tensor.shape),
             'data_offsets': [start, end],
         }
-    text = json.dumps(header).encode()
+    text = _encode(json.dumps(header, ensure_ascii=False))
     text += b' ' * (-len(text) % 8)
     if len(text) > MAX_HEADER:
         raise ValueError(
@@ -149,6 +149,17 @@ def open_tensors(path: str | os.PathLike[str]) -> Any:
         return safe_open(path, framework='pt')
     except SafetensorError as error:
         raise ValueError(f"'{path}' is damaged ({error})") from error
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        near = text[max(error.start - 20, 0) : error.end + 20]
+        raise ValueError(
+            f'Names and metadata need to be valid Unicode (got half of a surrogate '
+            f'pair in {near!r})'
+        ) from None
 
 
 def _check_header(path: str) -> None:

@@ -11,9 +11,10 @@ from torch.optim import Optimizer
 from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
-from lgmrec_pyg.training.identity import IMPLEMENTATION, other_entries
+from lgmrec_pyg.training.identity import other_entries
+from lgmrec_pyg.training.optimizer_state import pack, restore_optimizer, unpack
 
-FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '1'
+FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '2'
 
 
 class Checkpoint:
@@ -86,7 +87,7 @@ class Checkpoint:
             'history': history.to_dict(),
             'best_value': self.stopper.best_value,
             'num_worse': self.stopper.num_worse,
-            'optimizer': _pack(self.optimizer.state_dict(), 'optimizer', tensors),
+            'optimizer': pack(self.optimizer.state_dict(), 'optimizer', tensors),
         }
         text = {key: json.dumps(value) for key, value in metadata.items()}
         save_tensors(tensors, self.path, {'format': FORMAT, 'version': VERSION} | text)
@@ -103,7 +104,7 @@ class Checkpoint:
         if kind != (FORMAT, VERSION):
             raise ValueError(
                 f"'{self.path}' needs to be a checkpoint of version {VERSION} (got "
-                f'{kind})'
+                f'{kind}): remove it to start anew, or use another path'
             )
         try:
             values = {
@@ -138,7 +139,7 @@ class Checkpoint:
         ):
             raise ValueError("the best weights are not those of 'model'")
         self.model.load_state_dict(_with_prefix(tensors, 'model/'))
-        self._restore_optimizer(_unpack(values['optimizer'], tensors))
+        restore_optimizer(self.optimizer, unpack(values['optimizer'], tensors))
         self.stopper.best_value = float(values['best_value'])
         self.stopper.num_worse = int(values['num_worse'])
         if best:
@@ -148,16 +149,6 @@ class Checkpoint:
             if not name.startswith('cuda') or f'random/{name}' in tensors:
                 generator.set_state(tensors[f'random/{name}'])
         return history
-
-    def _restore_optimizer(self, state: dict[str, Any]) -> None:
-        # How it computes depends on the device, which may be another one.
-        groups = zip(state['param_groups'], self.optimizer.param_groups, strict=True)
-        for group, current in groups:
-            group |= {x: current[x] for x in IMPLEMENTATION[1:] if x in current}
-        self.optimizer.load_state_dict(state)
-        for group in self.optimizer.param_groups:
-            for parameter in group['params'] if group.get('fused') else ():
-                _check_shapes(self.optimizer.state[parameter], parameter)
 
     def _generators(self) -> Iterator[tuple[str, Generator]]:
         yield 'cpu', torch.default_generator
@@ -195,49 +186,9 @@ def check_path(path: str | os.PathLike[str] | None, every: int, resume: bool) ->
         )
 
 
-def _check_shapes(state: dict[str, Any], parameter: Tensor) -> None:
-    # Fused optimizers trust them, and would read past the end.
-    for name, value in state.items():
-        shape = () if name == 'step' else parameter.shape
-        if isinstance(value, Tensor) and value.shape != shape:
-            raise ValueError(
-                f"'{name}' of the optimizer is of shape {list(value.shape)} instead of "
-                f'{list(shape)}'
-            )
-
-
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        tensors[name] = value
-        return {'tensor': name}
-    if isinstance(value, dict):
-        items = [[k, _pack(x, f'{name}/{k}', tensors)] for k, x in value.items()]
-        return {'dict': items}
-    if isinstance(value, (list, tuple)):
-        kind = 'tuple' if isinstance(value, tuple) else 'list'
-        return {kind: [_pack(x, f'{name}/{i}', tensors) for i, x in enumerate(value)]}
-    if isinstance(value, (int, float, str, type(None))):
-        return value
-    raise ValueError(
-        f"'{name}' needs to be of a plain type or a tensor to be saved in a "
-        f"checkpoint (got '{type(value).__name__}')"
-    )
-
-
-def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == 'tensor':
-        return tensors[content]
-    if kind == 'dict':
-        return {key: _unpack(x, tensors) for key, x in content}
-    return {'list': list, 'tuple': tuple}[kind](_unpack(x, tensors) for x in content)

@@ -1,22 +1,23 @@
-import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
-from tqdm import tqdm
 
 from lgmrec_pyg.training.checkpoint import Checkpoint, check_path
 from lgmrec_pyg.training.early_stopping import EarlyStopping
+from lgmrec_pyg.training.epoch import (
+    Metrics,
+    evaluate_epoch,
+    progress_bar,
+    train_epoch,
+)
 from lgmrec_pyg.training.history import History
 from lgmrec_pyg.training.identity import identify_run
 from lgmrec_pyg.training.recommender import Recommender, TripletBatches
 from lgmrec_pyg.training.step import CapturedStep, TrainingStep
-
-Metrics = dict[str, float]
 
 
 def fit(
@@ -40,7 +41,8 @@ def fit(
     r"""Trains a recommender in place, and leaves it with the weights of its
     best validation.
 
-    Every evaluation embeds all users and items once.
+    Every evaluation embeds all users and items once; the last epoch is always
+    evaluated.
     Training ends after :obj:`epochs`, after :obj:`patience` evaluations without
     improvement, or on a keyboard interrupt; in each case the best weights are
     restored.
@@ -85,8 +87,8 @@ def fit(
         checkpoint_every (int, optional): The number of epochs between
             checkpoints. (default: :obj:`1`)
         resume (bool, optional): If set to :obj:`True`, continues from
-            :obj:`checkpoint` if that file exists; :obj:`epochs` (by multiples of
-            :obj:`eval_every`) and :obj:`patience` may have been raised.
+            :obj:`checkpoint` if that file exists; :obj:`epochs` and
+            :obj:`patience` may have been raised, all else needs to be the same.
             (default: :obj:`False`)
 
     Raises:
@@ -117,34 +119,39 @@ def fit(
 
     history, stopper, saver = History(), EarlyStopping(patience), None
     if checkpoint is not None:
-        run = identify_run(model, inputs, sampler, optimizer)
+        run = identify_run(model, inputs, sampler, optimizer, validate)
         run |= {'monitor': monitor, 'eval_every': eval_every}
         saver = Checkpoint(checkpoint, run, model, optimizer, sampler, stopper)
         history = saver.start(resume)
-    bar = _progress_bar(
+    bar = progress_bar(
         range(history.epochs_run + 1, 1 + (0 if stopper.should_stop else epochs)),
         disable=not progress,
         initial=history.epochs_run,
         total=epochs,
     )
+    evaluate = None
+    if validate is not None:
+        evaluate = partial(evaluate_epoch, model, inputs, validate, monitor)
     try:
         for epoch in bar:
-            _train_epoch(step, sampler, epoch, history, progress)
-            due = epoch % eval_every == 0 or epoch == epochs
-            if validate is not None and due:
-                _evaluate(model, inputs, validate, monitor, epoch, history, stopper)
+            train_epoch(step, sampler, history, progress)
+            if evaluate is not None and epoch % eval_every == 0:
+                evaluate(history, stopper)
             is_last = epoch == epochs or stopper.should_stop
             if saver is not None and (is_last or epoch % checkpoint_every == 0):
                 saver.save(history)
             bar.set_postfix(_summary(history, stopper, monitor), refresh=False)
             if stopper.should_stop:
                 break
+        # Not in the checkpoint, for a run of more epochs has no such evaluation.
+        if evaluate is not None and history.eval_epochs[-1:] != [history.epochs_run]:
+            evaluate(history, stopper)
         history.stopped_by = 'patience' if stopper.should_stop else 'epochs'
     except KeyboardInterrupt:
         history.stopped_by = 'interrupt'
     finally:
         bar.close()
-        if validate is not None and stopper.best_state is not None:
+        if stopper.best_state is not None:
             model.load_state_dict(stopper.best_state)
         model.eval()
 
@@ -156,82 +163,6 @@ def _adam(model: Recommender, lr: float) -> Adam:
     devices = {param.device.type for param in params}
     on_cuda = devices == {'cuda'}
     return Adam(params, lr=lr, fused=devices <= {'cpu', 'cuda'}, capturable=on_cuda)
-
-
-def _train_epoch(
-    step: TrainingStep,
-    sampler: TripletBatches,
-    epoch: int,
-    history: History,
-    progress: bool,
-) -> None:
-    start = time.perf_counter()
-    step.model.train()
-    names: tuple[str, ...] = ()
-    terms = []
-    bar = _progress_bar(sampler, disable=None if progress else True, leave=False)
-    for batch in bar:
-        losses = step(*batch)
-        names = losses._fields
-        terms.append(torch.stack(losses))
-
-    if not terms:
-        raise ValueError(
-            f"'sampler' needs to yield batches (got none in epoch {epoch})"
-        )
-    # The only wait for the device in an epoch.
-    values = torch.stack(terms).double().cpu()
-    _check_finite(values, names, epoch)
-    history.losses.append(dict(zip(names, values.mean(dim=0).tolist(), strict=True)))
-    history.train_seconds.append(time.perf_counter() - start)
-
-
-def _check_finite(values: Tensor, names: tuple[str, ...], epoch: int) -> None:
-    bad = (~values.isfinite()).nonzero()
-    if bad.numel() == 0:
-        return
-    step = int(bad[0, 0])
-    terms = [
-        f"'{name}' = {value}"
-        for name, value in zip(names, values[step].tolist(), strict=True)
-        if name != 'total' and not torch.tensor(value).isfinite()
-    ]
-    raise FloatingPointError(
-        f'The loss is not finite in epoch {epoch}, step {step + 1} of '
-        f'{values.size(0)} ({", ".join(terms) or "the total alone"}). Use a smaller '
-        f'learning rate, or check the scale of the features'
-    )
-
-
-@torch.no_grad()
-def _evaluate(
-    model: Recommender,
-    inputs: Sequence[Any],
-    validate: Callable[[Tensor, Tensor], Metrics],
-    monitor: str,
-    epoch: int,
-    history: History,
-    stopper: EarlyStopping,
-) -> None:
-    start = time.perf_counter()
-    model.eval()
-    metrics = validate(*model.embed(*inputs))
-    if monitor not in metrics:
-        raise ValueError(
-            f"'monitor' needs to be one of {list(metrics)} (got '{monitor}')"
-        )
-    metrics = {name: float(value) for name, value in metrics.items()}
-    if stopper.update(metrics[monitor], model.state_dict()):
-        history.best_epoch = epoch
-    history.eval_epochs.append(epoch)
-    history.metrics.append(metrics)
-    history.eval_seconds.append(time.perf_counter() - start)
-
-
-def _progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
-    # A log file gets a line now and then, a terminal a moving bar.
-    mininterval = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(iterable, mininterval=mininterval, **kwargs)
 
 
 def _summary(history: History, stopper: EarlyStopping, monitor: str) -> dict[str, str]:

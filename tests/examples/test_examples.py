@@ -136,6 +136,18 @@ def test_amazon_baby_resumes_to_the_same_result(tmp_path, run_here):
         assert weight.equal(whole['model'].state_dict()[name])
 
 
+def test_amazon_baby_says_how_to_resume(tmp_path, run_here, capfd):
+    path = tmp_path / 'run.safetensors'
+    path.write_text('')
+    for args, hint in {
+        ('--checkpoint', str(path)): "run.safetensors' exists: pass --resume to",
+        ('--resume',): '--resume needs --checkpoint, the path of a file',
+    }.items():
+        with pytest.raises(SystemExit):
+            run_here('amazon_baby.py', *args)
+        assert hint in capfd.readouterr().err
+
+
 def test_amazon_baby_without_files_fills_one_screen(tmp_path, run_here, monkeypatch):
     monkeypatch.setitem(sys.modules, 'sentence_transformers', None)
     with pytest.raises(SystemExit) as error:

@@ -136,6 +136,23 @@ def test_rounding_does_not_matter(data):
     assert differences(expected, got) == []
 
 
+@pytest.mark.parametrize('scale', [1e-8, 1e4, 1e8, 1e12])
+def test_large_columns_do_not_hide_small_ones(data, scale):
+    data['image'].x[:, 2] *= scale
+    expected = fingerprint(data)
+    x = data['image'].x
+    for column in range(x.size(1)):
+        changes = [x[:, column].roll(1), x[:, column] * 1.001, -x[:, column]]
+        changes += [x[:, column].where(torch.arange(x.size(0)) != 7, x[8, column])]
+        for change in changes:
+            data['image'].x = x.clone()
+            data['image'].x[:, column] = change
+            found = differences(expected, fingerprint(data))
+            assert found == ["other features of 'image'"]
+    data['image'].x = x * (1 + 1e-7 * torch.randn_like(x))
+    assert differences(expected, fingerprint(data)) == []
+
+
 def test_one_changed_row_among_many_is_seen():
     data = SyntheticMultimodal('tiny')[0]
     x = torch.nn.functional.normalize(torch.randn(20_000, 8))

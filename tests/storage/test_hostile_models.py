@@ -30,8 +30,11 @@ CARDS = {
     b'null': r"a JSON object \(got 'NoneType'\)",
     b'{}': r"'format' .* \(got None\)",
     b'{"format": "other"}': r"'format' .* \(got 'other'\)",
-    b'{"format": "lgmrec_pyg.model", "version": 2}': r"'version' .*\(got 2\)",
-    b'{"format": "lgmrec_pyg.model", "version": 1}': r"'class' .* 'NoneType'",
+    b'{"format": "lgmrec_pyg.model", "version": 1}': r"'version' .* save the model",
+    b'{"format": "lgmrec_pyg.model", "version": 2}': r"'class' .* 'NoneType'",
+    b'{"format": NaN}': 'is damaged: no JSON .NaN is no finite number',
+    b'{"format": [-Infinity]}': 'is damaged: no JSON .-Infinity is no finite number',
+    b'{"format": 1e999}': 'is damaged: no JSON .1e999 is no finite number',
     (2**20 + 1) * b' ': r'at most 1048576 bytes \(got 1048577\)',
     b'\x80\x04\x95.': 'is damaged: no JSON',
 }
@@ -83,6 +86,23 @@ CHANGES = [
 def test_cards_that_lie_are_refused(saved, change, message):
     edit(saved, **change)
     with pytest.raises(ValueError, match=message):
+        load_model(saved)
+
+
+def test_settings_that_are_not_finite_are_refused(saved):
+    edit(saved, settings=SETTINGS | {'alpha': float('nan')})
+    with pytest.raises(ValueError, match='NaN is no finite number'):
+        load_model(saved)
+
+
+def test_modalities_without_weights_are_refused_before_they_are_built(
+    saved, monkeypatch
+):
+    module = 'lgmrec_pyg.nn.models.lgmrec'
+    monkeypatch.setattr(f'{module}.ModalityEncoder', lambda *_: pytest.fail('built'))
+    dims = {f'm{i}': 4 for i in range(20_000)}
+    edit(saved, settings=SETTINGS | {'feature_dims': dims})
+    with pytest.raises(ValueError, match=r'weights of \(got 20000, but \d tensors\)'):
         load_model(saved)
 
 

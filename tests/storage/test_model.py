@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,25 @@ def test_ids(saved, data, tmp_path):
     del data['item'].ids
     save_model(load_model(saved), tmp_path / 'half', data=data)
     assert list(load_ids(tmp_path / 'half')) == ['user']
+
+
+@pytest.mark.parametrize('as_array', [np.array, torch.tensor, tuple])
+def test_ids_as_arrays(saved, data, tmp_path, as_array):
+    expected = data['item'].ids
+    data['item'].ids = as_array(expected)
+    model = load_model(saved, data=data)
+    save_model(model, tmp_path / 'again', data=data)
+    assert load_ids(tmp_path / 'again')['item'].ids == expected
+    assert load_card(tmp_path / 'again')['data'] == load_card(saved)['data']
+
+
+@pytest.mark.parametrize('bad', ['x\ud800', None, 1.5, ''])
+def test_ids_that_cannot_be_saved_are_named(saved, data, tmp_path, bad):
+    data['user'].ids[4] = bad
+    message = rf"'data\['user'\].ids' needs .*got {re.escape(repr(bad))}.* position 4"
+    with pytest.raises(ValueError, match=message):
+        save_model(load_model(saved), tmp_path / 'again', data=data)
+    assert files(tmp_path) == ['saved']
 
 
 def test_random_numbers_are_not_used_up(saved):

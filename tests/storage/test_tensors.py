@@ -193,3 +193,20 @@ def test_missing_files_and_folders(tmp_path):
         load_tensors(tmp_path / 'missing')
     with pytest.raises(FileNotFoundError, match='not a file'):
         load_tensors(tmp_path)
+
+
+@pytest.mark.parametrize('place', ['name', 'metadata'])
+def test_names_that_are_no_unicode_are_refused(tmp_path, place):
+    name = 'weights of \ud800'
+    arguments = {name: torch.ones(1)}, tmp_path / 'file', {'a': 'b'}
+    if place == 'metadata':
+        arguments = {'a': torch.ones(1)}, tmp_path / 'file', {'a': name}
+    with pytest.raises(ValueError, match=r'valid Unicode .*weights of \\ud800'):
+        save_tensors(*arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_and_metadata_of_any_language(tmp_path):
+    save_tensors({'größe 大': torch.ones(1)}, tmp_path / 'file', {'ключ': '値'})
+    assert list(load_tensors(tmp_path / 'file')) == ['größe 大']
+    assert load_metadata(tmp_path / 'file') == {'ключ': '値'}

@@ -147,6 +147,11 @@ def test_id_map_round_trip(ids: list[Any], random: Any) -> None:
         ([b'a'], "(got b'a' of type bytes in position 0)"),
         ([['a'], ['b']], "(got ['a'] of type list in position 0)"),
         (['a', ''], "'ids' needs to hold non-empty ids (got '' in position 1)"),
+        (
+            ['a', '\ud83d\ude00', 'b\udc00'],
+            r"ids of valid Unicode (got '\ud83d\ude00' in position 1, with half",
+        ),
+        (['a', 'b\udc00'], r"(got 'b\udc00' in position 1, with half of a surrogate"),
         ([1, 2**63], 'at most 64 bits (got 9223372036854775808 in position 1)'),
         ('abc', "a one-dimensional sequence of ids (got str 'abc')"),
         (None, 'a one-dimensional sequence of ids (got NoneType None)'),

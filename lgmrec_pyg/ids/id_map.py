@@ -1,15 +1,12 @@
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-Ids: TypeAlias = Sequence[str] | Sequence[int] | np.ndarray | Tensor
-
-INT64 = np.iinfo(np.int64)
-KINDS = ('string', 'integer', 'empty')
+from lgmrec_pyg.id_values import Ids, as_ids, kind_of
 
 
 class IdMap:
@@ -28,8 +25,8 @@ class IdMap:
             node. NumPy arrays, :class:`pandas.Series` and tensors do as well.
 
     Raises:
-        ValueError: If an id is missing, empty, repeated, or neither a string
-            nor an integer, or if strings and integers are mixed.
+        ValueError: If an id is missing, empty, repeated, no valid Unicode, or
+            neither a string nor an integer, or if strings and integers are mixed.
     """
 
     def __init__(self, ids: Ids) -> None:
@@ -121,7 +118,7 @@ class IdMap:
                 (default: :obj:`None`)
         """
         kind = 'integer' if self._values.dtype.kind == 'i' else 'string'
-        if _kind_of(id) != kind or id not in self._index:
+        if kind_of(id) != kind or id not in self._index:
             return default
         return int(self._index.get_loc(id))
 
@@ -148,95 +145,8 @@ class IdMap:
             )
 
 
-def as_ids(ids: Any, name: str = 'ids') -> np.ndarray:
-    r"""Returns ids as an array, either of data type :obj:`int64` or of
-    :class:`str` objects.
-
-    Args:
-        ids (Sequence): The ids, which may repeat.
-        name (str, optional): What error messages call them.
-            (default: :obj:`"ids"`)
-
-    Raises:
-        ValueError: If an id is missing, empty, or neither a string nor an
-            integer, or if strings and integers are mixed.
-    """
-    import pandas as pd
-
-    values = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else ids
-    if isinstance(values, range):
-        values = np.arange(values.start, values.stop, values.step, dtype=np.int64)
-    if isinstance(values, (pd.Series, pd.Index)):
-        is_numpy = isinstance(values.dtype, np.dtype)
-        values = values.to_numpy(dtype=None if is_numpy else object)
-    is_array = isinstance(values, np.ndarray)
-    if values.ndim != 1 if is_array else not isinstance(values, (list, tuple)):
-        raise ValueError(
-            f"'{name}' needs to be a one-dimensional sequence of ids (got "
-            f'{type(ids).__name__} {ids!r:.50})'
-        )
-    if is_array and values.dtype.kind == 'i':
-        return values.astype(np.int64)
-    values = pd.Series(values, dtype=object).to_numpy()
-    kind = pd.api.types.infer_dtype(values, skipna=False)
-    if kind not in KINDS:
-        raise _bad_id_error(values, name)
-    if kind == 'integer':
-        return _as_int64(values, name)
-    if (values == '').any():
-        place = int((values == '').argmax())
-        raise ValueError(
-            f"'{name}' needs to hold non-empty ids (got '' in position {place})"
-        )
-    return np.frompyfunc(str, 1, 1)(values)
-
-
-def _as_int64(values: np.ndarray, name: str) -> np.ndarray:
-    wrong = (values < INT64.min) | (values > INT64.max)
-    if wrong.any():
-        place = int(wrong.argmax())
-        raise ValueError(
-            f"'{name}' needs to hold integers of at most 64 bits (got "
-            f'{values[place]} in position {place})'
-        )
-    return values.astype(np.int64)
-
-
-def _bad_id_error(values: np.ndarray, name: str) -> ValueError:
-    import pandas as pd
-
-    missing = pd.isna(values)
-    kinds = np.array([_kind_of(value) for value in values])
-    wrong = missing | (kinds == 'other')
-    first = missing if missing.any() else wrong if wrong.any() else kinds != kinds[0]
-    place = int(first.argmax())
-    value = values[place]
-    if missing[place]:
-        return ValueError(
-            f"'{name}' needs to hold an id in every position (got {value!r} in "
-            f'position {place}, and {missing.sum()} missing in total)'
-        )
-    if wrong.any():
-        hint = '; missing values turn integers into it' * isinstance(value, float)
-        return ValueError(
-            f"'{name}' needs to hold strings or integers (got {value!r} of type "
-            f'{type(value).__name__} in position {place}{hint})'
-        )
-    return ValueError(
-        f"'{name}' needs to hold either strings or integers, not both (got "
-        f'{values[0]!r} in position 0 and {value!r} in position {place})'
-    )
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, str):
-        return 'string'
-    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return 'integer' if is_int else 'other'
-
-
 def _kind(values: np.ndarray) -> str:
-    return f'{_kind_of(values[0])}s such as {values[:1].tolist()[0]!r}'
+    return f'{kind_of(values[0])}s such as {values[:1].tolist()[0]!r}'
 
 
 def _some(names: list[Any]) -> str:

@@ -1,0 +1,71 @@
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FREQUENCIES = (1.0, 2**0.5, 3**0.5, 5**0.5)
+ROWS = 4096
+TOLERANCE = 1e-5
+
+
+def summarize(x: Tensor) -> dict[str, Any]:
+    r"""Returns what tells floating-point tensors apart but for rounding, which
+    may differ by machine, as plain types: shape, type, norm, and the sums
+
+    .. math::
+        \sum_{n, j} \cos(\omega n) \frac{x_{nj}}{\Vert \mathbf{x}_j \Vert_2}
+        \sin(\omega j) \qquad
+        \sum_j \sin(\omega j) \log \Vert \mathbf{x}_j \Vert_2
+
+    of a few frequencies :math:`\omega`. Each column :math:`\mathbf{x}_j` counts at
+    its own scale, so that large ones do not hide changes of small ones.
+
+    Args:
+        x (torch.Tensor): The tensor, of any shape.
+    """
+    num_rows = x.size(0) if x.dim() > 0 else 1
+    rows = x.detach().reshape(num_rows, x.numel() // max(num_rows, 1))
+    square = rows.new_zeros(rows.size(1), dtype=torch.float64)
+    for chunk in rows.split(ROWS):
+        square += chunk.double().square().sum(dim=0)
+    norm = square.sqrt().cpu()
+    column = _angles(rows.size(1)).sin()
+    weight = (column / norm.where(norm > 0, torch.inf).view(-1, 1)).to(x.device)
+    row = _angles(num_rows).cos().to(x.device)
+    sums = row.new_zeros(len(FREQUENCIES))
+    for chunk, wave in zip(rows.split(ROWS), row.split(ROWS), strict=True):
+        sums += (wave * (chunk.double() @ weight)).sum(dim=0)
+    scales = norm.where(norm > 0, 1.0).log() @ column
+    return {
+        'shape': list(x.shape),
+        'dtype': str(x.dtype).removeprefix('torch.'),
+        'norm': float(torch.linalg.vector_norm(norm)),
+        'sums': [*sums.tolist(), *scales.tolist()],
+    }
+
+
+def same_values(expected: dict[str, Any], got: dict[str, Any]) -> bool:
+    r"""Returns whether two tensors hold the same but for rounding.
+
+    Args:
+        expected (Dict[str, Any]): The summary of the first one.
+        got (Dict[str, Any]): The summary of the second one.
+    """
+    for key in ('shape', 'dtype'):
+        if expected[key] != got[key]:
+            return False
+    if len(expected['sums']) != len(got['sums']):
+        return False
+    scale = max(math.prod(got['shape'][1:]), 1) ** 0.5
+    gaps = [abs(a - b) for a, b in zip(expected['sums'], got['sums'], strict=True)]
+    norm_gap = abs(expected['norm'] - got['norm'])
+    return norm_gap <= TOLERANCE * got['norm'] and all(
+        gap <= TOLERANCE * scale for gap in gaps
+    )
+
+
+def _angles(size: int) -> Tensor:
+    # Frequencies without a common period tell all rows and columns apart.
+    frequency = torch.tensor(FREQUENCIES, dtype=torch.float64)
+    return torch.arange(1, size + 1).view(-1, 1) * frequency

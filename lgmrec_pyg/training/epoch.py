@@ -1,0 +1,118 @@
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lgmrec_pyg.training.early_stopping import EarlyStopping
+from lgmrec_pyg.training.history import History
+from lgmrec_pyg.training.recommender import Recommender, TripletBatches
+from lgmrec_pyg.training.step import TrainingStep
+
+Metrics = dict[str, float]
+
+
+def train_epoch(
+    step: TrainingStep, sampler: TripletBatches, history: History, progress: bool
+) -> None:
+    r"""Trains for one epoch, and adds it to the course of the run.
+
+    Args:
+        step (TrainingStep): The update on one batch.
+        sampler (TripletSampler): The training batches.
+        history (History): The course of the run.
+        progress (bool): Whether to show a progress bar.
+
+    Raises:
+        FloatingPointError: If a loss term becomes NaN or infinite.
+        ValueError: If there are no batches.
+    """
+    epoch = history.epochs_run + 1
+    start = time.perf_counter()
+    step.model.train()
+    names: tuple[str, ...] = ()
+    terms = []
+    bar = progress_bar(sampler, disable=None if progress else True, leave=False)
+    for batch in bar:
+        losses = step(*batch)
+        names = losses._fields
+        terms.append(torch.stack(losses))
+
+    if not terms:
+        raise ValueError(
+            f"'sampler' needs to yield batches (got none in epoch {epoch})"
+        )
+    # The only wait for the device in an epoch.
+    values = torch.stack(terms).double().cpu()
+    _check_finite(values, names, epoch)
+    history.losses.append(dict(zip(names, values.mean(dim=0).tolist(), strict=True)))
+    history.train_seconds.append(time.perf_counter() - start)
+
+
+@torch.no_grad()
+def evaluate_epoch(
+    model: Recommender,
+    inputs: Sequence[Any],
+    validate: Callable[[Tensor, Tensor], Metrics],
+    monitor: str,
+    history: History,
+    stopper: EarlyStopping,
+) -> None:
+    r"""Evaluates the last epoch, and adds the result to the course of the run.
+
+    Args:
+        model (torch.nn.Module): The model.
+        inputs (Sequence[Any]): The arguments of the model's forward.
+        validate (Callable): Maps user and item embeddings to metrics.
+        monitor (str): The metric to select the best weights by.
+        history (History): The course of the run.
+        stopper (EarlyStopping): The early stopping.
+
+    Raises:
+        ValueError: If :obj:`validate` does not report :obj:`monitor`.
+    """
+    start = time.perf_counter()
+    model.eval()
+    metrics = validate(*model.embed(*inputs))
+    if monitor not in metrics:
+        raise ValueError(
+            f"'monitor' needs to be one of {list(metrics)} (got '{monitor}')"
+        )
+    metrics = {name: float(value) for name, value in metrics.items()}
+    if stopper.update(metrics[monitor], model.state_dict()):
+        history.best_epoch = history.epochs_run
+    history.eval_epochs.append(history.epochs_run)
+    history.metrics.append(metrics)
+    history.eval_seconds.append(time.perf_counter() - start)
+
+
+def progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
+    r"""Returns a progress bar, which moves in a terminal, and adds a line now and
+    then to a log file.
+
+    Args:
+        iterable (Iterable[Any]): What to go through.
+        **kwargs (optional): Additional arguments of :class:`tqdm.tqdm`.
+    """
+    mininterval = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(iterable, mininterval=mininterval, **kwargs)
+
+
+def _check_finite(values: Tensor, names: tuple[str, ...], epoch: int) -> None:
+    bad = (~values.isfinite()).nonzero()
+    if bad.numel() == 0:
+        return
+    step = int(bad[0, 0])
+    terms = [
+        f"'{name}' = {value}"
+        for name, value in zip(names, values[step].tolist(), strict=True)
+        if name != 'total' and not torch.tensor(value).isfinite()
+    ]
+    raise FloatingPointError(
+        f'The loss is not finite in epoch {epoch}, step {step + 1} of '
+        f'{values.size(0)} ({", ".join(terms) or "the total alone"}). Use a smaller '
+        f'learning rate, or check the scale of the features'
+    )
