@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch_geometric.metrics import (
 )
 from torch_geometric.utils import cumsum
 
+from lgmrec_pyg.evaluation.positive import is_positive_integer
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, training_pairs
 
@@ -72,7 +73,8 @@ class Evaluator:
         ks: Sequence[int] = (5, 10, 20, 50),
         chunk_size: int | None = None,
     ) -> None:
-        if len(ks) == 0 or min(ks) <= 0:
+        lengths = tuple(ks) if isinstance(ks, Iterable) else ()
+        if len(lengths) == 0 or not all(map(is_positive_integer, lengths)):
             raise ValueError(f"'ks' needs to hold positive integers (got {ks})")
         if isinstance(exclude_edge_index, EdgeIndex):
             exclude_edge_index = exclude_edge_index.as_tensor()
@@ -84,7 +86,7 @@ class Evaluator:
 
         self.num_users = num_users
         self.num_items = num_items
-        self.ks = tuple(ks)
+        self.ks = lengths
         self.chunk_size = chunk_size
 
         num_known = torch.bincount(exclude_edge_index[0], minlength=num_users)

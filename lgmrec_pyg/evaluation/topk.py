@@ -1,6 +1,8 @@
 import torch
 from torch import Tensor
-from torch_geometric.utils import cumsum
+
+from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
+from lgmrec_pyg.evaluation.positive import positive_integer
 
 FAN_OUT = 4
 
@@ -28,6 +30,11 @@ def topk(
         their last scores filled with :obj:`-inf` and their last indices with
         :obj:`-1`.
 
+    .. note::
+
+        Scores are computed in single precision at least. Embeddings need to be
+        finite.
+
     Args:
         user_emb (torch.Tensor): The user embeddings.
         item_emb (torch.Tensor): The item embeddings.
@@ -48,22 +55,18 @@ def topk(
           :math:`N` the number of :obj:`users`
 
     Raises:
-        ValueError: If :obj:`k` or :obj:`chunk_size` are not positive, or if
-            :obj:`k` is greater than the number of items.
+        ValueError: If :obj:`k` or :obj:`chunk_size` are no positive integers,
+            if :obj:`k` is greater than the number of items, or if
+            :obj:`exclude` is in another format.
     """
     num_items = item_emb.size(0)
-    if k <= 0:
-        raise ValueError(f"'k' needs to be a positive integer (got {k})")
-    if k > num_items:
-        raise ValueError(
-            f"'k' needs to be at most the number of items {num_items} (got {k})"
-        )
+    k = check_k(k, num_items)
     if chunk_size is None:
         chunk_size = _default_chunk_size(num_items, item_emb.device)
-    if chunk_size <= 0:
-        raise ValueError(
-            f"'chunk_size' needs to be a positive integer (got {chunk_size})"
-        )
+    chunk_size = positive_integer('chunk_size', chunk_size)
+    if exclude is not None:
+        exclude = check_rows(exclude, user_emb.size(0), num_items)
+    user_emb, item_emb = at_least_single(user_emb, item_emb)
 
     if users is not None:
         user_emb = user_emb[users]
@@ -88,6 +91,25 @@ def topk(
         out_index[rows] = index.gather(1, perm)
 
     return out_score, out_index.masked_fill_(out_score == -float('inf'), -1)
+
+
+def check_k(k: int, num_items: int) -> int:
+    r"""Returns the number of items to return, see :func:`topk`."""
+    k = positive_integer('k', k)
+    if k > num_items:
+        raise ValueError(
+            f"'k' needs to be at most the number of items {num_items} (got {k})"
+        )
+    return k
+
+
+def at_least_single(user_emb: Tensor, item_emb: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Returns embeddings in one precision that tells scores apart: in half
+    precision, they tie, overflow, and rank otherwise.
+    """
+    dtype = torch.promote_types(user_emb.dtype, item_emb.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    return user_emb.to(dtype), item_emb.to(dtype)
 
 
 def _default_chunk_size(num_items: int, device: torch.device) -> int:
@@ -123,20 +145,6 @@ def _select(scores: Tensor, k: int) -> Tensor:
     candidate = (group.unsqueeze(1) + offset.view(1, -1, 1)).view(num_rows, -1)
     best = scores.gather(1, candidate).topk(k, sorted=False).indices
     return candidate.gather(1, best)
-
-
-def select_rows(rowptr: Tensor, col: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Returns some rows of a matrix in CSR format.
-
-    Args:
-        rowptr (torch.Tensor): The row offsets.
-        col (torch.Tensor): The column indices.
-        rows (torch.Tensor): The rows to select.
-    """
-    count = rowptr[rows + 1] - rowptr[rows]
-    out_rowptr = cumsum(count)
-    shift = torch.repeat_interleave(rowptr[rows] - out_rowptr[:-1], count)
-    return out_rowptr, col[torch.arange(shift.numel(), device=col.device) + shift]
 
 
 def _chunk_masks(

@@ -3,7 +3,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.evaluation.topk import select_rows, topk
+from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
+from lgmrec_pyg.evaluation.positive import positive_integer
+from lgmrec_pyg.evaluation.topk import at_least_single, check_k, topk
+from lgmrec_pyg.recommend.embedding_check import check_embedding
 
 if TYPE_CHECKING:
     from torch_geometric.nn.pool.knn import KNNIndex
@@ -30,8 +33,8 @@ def build_index(
 
     Args:
         item_emb (torch.Tensor): The item embeddings.
-        num_cells (int, optional): The number of cells. If :obj:`None`, will use
-            twice the square root of the number of items.
+        num_cells (int, optional): The number of cells, at most that of items. If
+            :obj:`None`, will use twice the square root of the number of items.
             (default: :obj:`None`)
         num_cells_to_visit (int, optional): The number of cells to visit for a
             user; more of them find more, and take longer. If :obj:`None`, will
@@ -39,20 +42,23 @@ def build_index(
 
     Raises:
         ImportError: If :obj:`faiss` is not installed.
-        ValueError: If a number is not positive.
+        ValueError: If a number is not positive, if there are more cells than
+            items, or if an embedding is NaN or infinite.
     """
+    item_emb = check_embedding('item_emb', item_emb)
     num_items = item_emb.size(0)
     if num_cells is None:
         num_cells = max(1, min(2 * int(num_items**0.5), num_items // MIN_PER_CELL))
+    num_cells = positive_integer('num_cells', num_cells)
+    if num_cells > num_items:
+        raise ValueError(
+            f"'num_cells' needs to be at most the number of items {num_items} (got "
+            f'{num_cells})'
+        )
     if num_cells_to_visit is None:
         num_cells_to_visit = min(num_cells, max(MIN_VISITS, num_cells // 32))
-    for name, value in [
-        ('num_cells', num_cells),
-        ('num_cells_to_visit', num_cells_to_visit),
-    ]:
-        if value <= 0:
-            raise ValueError(f"'{name}' needs to be a positive integer (got {value})")
-    return _cell_index(item_emb.detach().float(), num_cells, num_cells_to_visit)
+    num_visits = positive_integer('num_cells_to_visit', num_cells_to_visit)
+    return _cell_index(item_emb.float(), num_cells, num_visits)
 
 
 @torch.no_grad()
@@ -77,7 +83,7 @@ def ann_topk(
             :class:`torch_geometric.nn.pool.MIPSKNNIndex`.
         user_emb (torch.Tensor): The user embeddings.
         item_emb (torch.Tensor): The item embeddings.
-        k (int): The number of items to return.
+        k (int): The number of items to return, at most the number of items.
         exclude (Tuple[torch.Tensor, torch.Tensor], optional): The items not to
             return for every user in CSR format :obj:`(rowptr, col)`.
             (default: :obj:`None`)
@@ -93,19 +99,21 @@ def ann_topk(
           :math:`(|\mathcal{U}|, k)`, filled with :obj:`-inf` and :obj:`-1`
 
     Raises:
-        ValueError: If the index holds another number of items, or if a number is
-            not positive.
+        ValueError: If the index holds another number of items, if a number is no
+            positive integer, if :obj:`k` is greater than the number of items, or
+            if :obj:`exclude` is in another format.
     """
     if index.numel != item_emb.size(0):
         raise ValueError(
             f"'index' needs to hold the {item_emb.size(0)} item embeddings (got "
             f'{index.numel})'
         )
-    for name, value in [('k', k), ('oversample', oversample)]:
-        if value <= 0:
-            raise ValueError(f"'{name}' needs to be a positive integer (got {value})")
+    k = check_k(k, item_emb.size(0))
+    oversample = positive_integer('oversample', oversample)
     empty = torch.zeros(user_emb.size(0) + 1, dtype=torch.long)
-    rowptr, col = exclude or (empty, empty[:0])
+    exclude = (empty, empty[:0]) if exclude is None else exclude
+    rowptr, col = check_rows(exclude, user_emb.size(0), item_emb.size(0))
+    user_emb, item_emb = at_least_single(user_emb, item_emb)
     out_score = user_emb.new_empty((user_emb.size(0), k))
     out_index = torch.empty_like(out_score, dtype=torch.long)
     # The index fetches as many more as anyone in a chunk has excluded.
@@ -143,10 +151,20 @@ def ann_recall(
         exclude (Tuple[torch.Tensor, torch.Tensor], optional): See
             :func:`ann_topk`. (default: :obj:`None`)
         oversample (int, optional): See :func:`ann_topk`. (default: :obj:`1`)
+
+    Raises:
+        ValueError: See :func:`ann_topk`, or if there is nothing to find: no user,
+            or no item that is not excluded.
     """
     _, expected = topk(user_emb, item_emb, k, exclude)
     _, found = ann_topk(index, user_emb, item_emb, k, exclude, oversample)
-    offset = item_emb.size(0) * torch.arange(user_emb.size(0)).view(-1, 1)
+    if not bool((expected >= 0).any()):
+        raise ValueError(
+            f"'exclude' needs to leave an item to find to any of 'user_emb' (got none "
+            f'for {user_emb.size(0)} users)'
+        )
+    user = torch.arange(user_emb.size(0), device=expected.device)
+    offset = item_emb.size(0) * user.view(-1, 1)
     expected, found = ((x + offset)[x >= 0] for x in (expected, found))
     return float(torch.isin(expected, found).double().mean())
 

@@ -9,8 +9,10 @@ from typing_extensions import Self
 
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, model_inputs, training_pairs
 from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.recommend.embedding_check import check_embedding, like_known
 from lgmrec_pyg.recommend.embeddings_file import load_embeddings, save_embeddings
-from lgmrec_pyg.recommend.exclusion import compress, encode
+from lgmrec_pyg.recommend.exclusion import compress
+from lgmrec_pyg.recommend.known_ids import encode_histories, extend, id_map
 from lgmrec_pyg.recommend.new_items import align_features, embed_new_items
 from lgmrec_pyg.recommend.new_users import embed_new_users
 
@@ -45,15 +47,15 @@ class Embeddings:
         item_ids: IdMap | Sequence[Any] | None = None,
         seen: Tensor | None = None,
     ) -> None:
-        self.user_emb = _check_embedding('user_emb', user_emb)
-        self.item_emb = _check_embedding('item_emb', item_emb)
+        self.user_emb = check_embedding('user_emb', user_emb)
+        self.item_emb = check_embedding('item_emb', item_emb)
         if user_emb.size(1) != item_emb.size(1):
             raise ValueError(
                 f"'user_emb' and 'item_emb' need to be of one width (got "
                 f'{user_emb.size(1)} and {item_emb.size(1)})'
             )
-        self.users = _id_map('user_ids', user_ids, user_emb.size(0))
-        self.items = _id_map('item_ids', item_ids, item_emb.size(0))
+        self.users = id_map('user_ids', user_ids, user_emb.size(0))
+        self.items = id_map('item_ids', item_ids, item_emb.size(0))
         rowptr, col = compress(seen, len(self.users), len(self.items))
         self._seen = rowptr.to(item_emb.device), col.to(item_emb.device)
 
@@ -117,8 +119,8 @@ class Embeddings:
             ValueError: If an id is known already, or the number or width of
                 embeddings does not match.
         """
-        items = _join(self.items, ids, 'item_emb', len(item_emb))
-        embedding = torch.cat([self.item_emb, _same_width(item_emb, self.item_emb)])
+        items = extend(self.items, ids, 'item_emb', len(item_emb))
+        embedding = torch.cat([self.item_emb, like_known(item_emb, self.item_emb)])
         return type(self)(self.user_emb, embedding, self.users, items, self.seen)
 
     def with_new_items(self, data: HeteroData, features: Any) -> Self:
@@ -131,13 +133,14 @@ class Embeddings:
             features (Dict[str, Any] or str): The features of the new items by
                 their ids, in any of the forms of
                 :meth:`~lgmrec_pyg.datasets.add_item_features`; items may lack
-                modalities.
+                modalities. Integer ids become strings where those of the known
+                items are.
 
         Raises:
-            ValueError: If an id is known already, or features do not match those
-                of the graph.
+            ValueError: If an id is known already or of another type, or features
+                do not match those of the graph.
         """
-        ids, x_dict = align_features(features)
+        ids, x_dict = align_features(features, self.items)
         known = self.item_emb[: data[ITEM].num_nodes]
         return self.with_items(ids, embed_new_items(data, known, x_dict))
 
@@ -150,14 +153,15 @@ class Embeddings:
 
         Args:
             ids (Sequence): The ids of the new users.
-            histories (Sequence): The ids of the items of each new user.
+            histories (Sequence): The ids of the items of each new user, which
+                count once if they repeat.
 
         Raises:
             ValueError: If an item is unknown, a user is known already, or a
                 history is empty.
         """
-        users = _join(self.users, ids, 'histories', len(histories))
-        rows = [encode(self.items, list(items), 'histories') for items in histories]
+        users = extend(self.users, ids, 'histories', len(histories))
+        rows = encode_histories(self.items, histories, 'histories')
         embedding = embed_new_users(self.item_emb, rows)
         embedding = torch.cat([self.user_emb, embedding.to(self.user_emb.dtype)])
         user = torch.arange(len(self.users), len(self.users) + len(rows))
@@ -204,51 +208,3 @@ class Embeddings:
             f'{self.__class__.__name__}({len(self.users)}, {len(self.items)}, '
             f'embedding_dim={self.item_emb.size(1)})'
         )
-
-
-def _check_embedding(name: str, emb: Tensor) -> Tensor:
-    if emb.dim() != 2 or emb.size(0) == 0 or not emb.is_floating_point():
-        raise ValueError(
-            f"'{name}' needs to be a two-dimensional floating-point tensor with at "
-            f'least one row (got {emb.dtype}, {list(emb.size())})'
-        )
-    if not bool(emb.isfinite().all()):
-        raise ValueError(
-            f"'{name}' holds NaN or infinite values: the model diverged, and its "
-            f'ranking has no meaning'
-        )
-    return emb.detach()
-
-
-def _same_width(emb: Tensor, known: Tensor) -> Tensor:
-    if emb.dim() != 2 or emb.size(1) != known.size(1):
-        raise ValueError(
-            f"'item_emb' needs to be of shape [*, {known.size(1)}] (got "
-            f'{list(emb.size())})'
-        )
-    return emb.to(known)
-
-
-def _id_map(name: str, ids: IdMap | Sequence[Any] | None, size: int) -> IdMap:
-    ids = range(size) if ids is None else ids
-    ids = ids if isinstance(ids, IdMap) else IdMap(ids)
-    if len(ids) != size:
-        raise ValueError(
-            f"'{name}' needs to hold {size} ids, one per embedding (got {len(ids)})"
-        )
-    return ids
-
-
-def _join(known: IdMap, ids: Sequence[Any], name: str, size: int) -> IdMap:
-    new = IdMap(ids).ids
-    if len(new) != size:
-        raise ValueError(
-            f"'{name}' needs to be as long as 'ids' (got {size} for {len(new)} ids)"
-        )
-    repeated = [x for x in new if x in known]
-    if repeated:
-        raise ValueError(
-            f"'ids' needs to hold new ids (got {len(repeated)} known ones such as "
-            f'{repeated[0]!r})'
-        )
-    return IdMap(known.ids + new)

@@ -4,11 +4,10 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
-from lgmrec_pyg.evaluation.topk import select_rows
+from lgmrec_pyg.evaluation.csr_rows import Rows, select_rows
 from lgmrec_pyg.ids import IdMap
 from lgmrec_pyg.ops.csr import from_coo
-
-Rows = tuple[Tensor, Tensor]
+from lgmrec_pyg.recommend.known_ids import as_list, encode
 
 
 def compress(pairs: Tensor | None, num_users: int, num_items: int) -> Rows:
@@ -27,6 +26,11 @@ def compress(pairs: Tensor | None, num_users: int, num_items: int) -> Rows:
         pairs = torch.empty(2, 0, dtype=torch.long)
     if isinstance(pairs, EdgeIndex):
         pairs = pairs.as_tensor()
+    if not isinstance(pairs, Tensor):
+        raise ValueError(
+            f"'seen' needs to be an int64 tensor of shape [2, *] (got "
+            f'{type(pairs).__name__})'
+        )
     if pairs.dim() != 2 or pairs.size(0) != 2 or pairs.dtype != torch.long:
         raise ValueError(
             f"'seen' needs to be an int64 tensor of shape [2, *] (got {pairs.dtype}, "
@@ -63,27 +67,8 @@ def exclusion(seen: Rows, rows: Tensor, exclude: Any, items: IdMap) -> Rows | No
                 f"'{exclude}')"
             )
         return select_rows(*seen, rows)
-    if isinstance(exclude, (set, frozenset)):
-        exclude = list(exclude)
-    extra = encode(items, exclude, 'exclude').to(rows.device)
+    extra = encode(items, as_list(exclude), 'exclude').to(rows.device)
     return _append(*select_rows(*seen, rows), extra, len(items))
-
-
-def encode(ids: IdMap, values: Any, name: str) -> Tensor:
-    r"""Returns the index of each id, in errors under the name of an argument.
-
-    Args:
-        ids (IdMap): The known ids.
-        values (Sequence): The ids to look up.
-        name (str): The name of the argument.
-
-    Raises:
-        ValueError: If ids are unknown, or no ids.
-    """
-    try:
-        return ids.encode(values)
-    except ValueError as error:
-        raise ValueError(str(error).replace("'ids'", f"'{name}'", 1)) from error
 
 
 def _append(rowptr: Tensor, col: Tensor, extra: Tensor, num_items: int) -> Rows:

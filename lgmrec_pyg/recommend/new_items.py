@@ -10,6 +10,8 @@ from torch_geometric.utils import scatter
 from lgmrec_pyg.datasets.features.table import read_feature_tables
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, training_pairs
+from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.recommend.known_ids import of_known_type
 
 RIDGE = 1.0
 NUM_NEIGHBORS = 10
@@ -79,20 +81,28 @@ def embed_new_items(
     return out
 
 
-def align_features(features: Any) -> tuple[list[Any], dict[str, Tensor]]:
+def align_features(features: Any, known: IdMap) -> tuple[list[Any], dict[str, Tensor]]:
     r"""Returns the ids of the items that features describe, and the features of
     every modality with a row per id, as :func:`embed_new_items` takes them.
 
     Args:
         features (Dict[str, Any] or str): The features, in any of the forms of
             :meth:`~lgmrec_pyg.datasets.add_item_features`.
+        known (IdMap): The ids of the known items. As for those, integers become
+            strings where these are.
+
+    Raises:
+        ValueError: If features are malformed, or their ids of another type.
     """
     import pandas as pd
 
-    tables = read_feature_tables(features)
+    tables = {
+        name: (of_known_type(table.ids, known, f'features[{name!r}]'), table.x)
+        for name, table in read_feature_tables(features).items()
+    }
     if not tables:
         raise ValueError("'features' needs to hold a modality (got none)")
-    ids = pd.Index(pd.unique(np.concatenate([table.ids for table in tables.values()])))
+    ids = pd.Index(pd.unique(np.concatenate([rows for rows, _ in tables.values()])))
     x_dict = {}
     for name, (rows, x) in tables.items():
         row = torch.from_numpy(ids.get_indexer(rows))

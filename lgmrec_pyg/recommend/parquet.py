@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from lgmrec_pyg.datasets.interactions.source import PARQUET
 from lgmrec_pyg.ids import IdMap
 from lgmrec_pyg.storage.atomic import atomic_write
 
@@ -25,7 +26,7 @@ def write_rankings(
     rows at a time.
 
     Args:
-        path (str or os.PathLike): The path of the file.
+        path (str or os.PathLike): The path of the file, with the ending of one.
         rank (Callable): Maps indices of users to scores and indices of items of
             shape :math:`(N, k)`, filled with :obj:`-1` at the end of a row.
         users (IdMap): The ids of the users.
@@ -35,7 +36,14 @@ def write_rankings(
     Raises:
         ImportError: If :obj:`pyarrow` is not installed.
         OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
+        ValueError: If the file ends otherwise.
     """
+    path = os.fspath(path)
+    if not path.lower().endswith(PARQUET):
+        raise ValueError(
+            f"'path' needs to end in one of {list(PARQUET)} (got '{path}'). For other "
+            f"formats, write 'Recommendations.to_frame()'"
+        )
     try:
         import pyarrow as pa
         from pyarrow import parquet

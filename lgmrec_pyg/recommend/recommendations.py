@@ -77,7 +77,7 @@ def decode(
             :obj:`-1` at the end of a row.
         items (IdMap): The ids of the items.
         query (Any): See :class:`Recommendations`; a list of :math:`N` ids, or
-            anything else if :math:`N` is 1.
+            anything else if :math:`N` is 1, or 0 for no items.
         names (Tuple[str, str], optional): See :class:`Recommendations`.
             (default: :obj:`("user", "item")`)
     """
@@ -85,5 +85,5 @@ def decode(
     ids = [row[:n] for row, n in zip(items.decode(index), count, strict=True)]
     scores = [row[:n] for row, n in zip(score.tolist(), count, strict=True)]
     if not isinstance(query, list):
-        (ids,), (scores,) = ids, scores
+        ids, scores = (rows[0] if rows else [] for rows in (ids, scores))
     return Recommendations(ids, scores, query, names)

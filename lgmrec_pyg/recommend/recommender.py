@@ -1,15 +1,19 @@
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch_geometric.utils import cumsum
 
-from lgmrec_pyg.evaluation.topk import topk
+from lgmrec_pyg.evaluation.positive import positive_integer
+from lgmrec_pyg.evaluation.topk import at_least_single, topk
 from lgmrec_pyg.recommend.ann import ann_topk
 from lgmrec_pyg.recommend.embeddings import Embeddings
-from lgmrec_pyg.recommend.exclusion import encode, exclusion
+from lgmrec_pyg.recommend.exclusion import exclusion
+from lgmrec_pyg.recommend.known_ids import encode, encode_histories
 from lgmrec_pyg.recommend.new_users import embed_new_users
 from lgmrec_pyg.recommend.parquet import write_rankings
 from lgmrec_pyg.recommend.recommendations import Recommendations, decode
@@ -41,6 +45,7 @@ class Recommender(Embeddings):
         k: int = 20,
         exclude: str | Sequence[Any] | None = 'seen',
         index: 'KNNIndex | None' = None,
+        unknown: str = 'error',
     ) -> Recommendations:
         r"""Returns the items with the highest scores.
 
@@ -55,52 +60,74 @@ class Recommender(Embeddings):
             index (KNNIndex, optional): Will rank approximately by this index of
                 the items, see :func:`~lgmrec_pyg.recommend.build_index`.
                 (default: :obj:`None`)
+            unknown (str, optional): What to do about unknown users: raise an
+                :obj:`"error"`, or :obj:`"skip"` them, such that
+                :obj:`Recommendations.query` holds the known ones. One unknown
+                user alone then gets no items. (default: :obj:`"error"`)
 
         Raises:
-            ValueError: If ids are unknown, or :obj:`k` is not positive.
+            ValueError: If ids are unknown or of another type, or :obj:`k` is no
+                positive integer.
         """
         one = _is_one(users)
-        rows = encode(self.users, [users] if one else users, 'users')
+        rows = encode(self.users, [users] if one else users, 'users', unknown)
         score, found = self.rank(rows, k, exclude, index)
         query = users if one else self.users.decode(rows)
         return decode(score, found, self.items, query)
 
-    def recommend_history(self, items: Sequence[Any], k: int = 20) -> Recommendations:
+    def recommend_history(self, items: Any, k: int = 20) -> Recommendations:
         r"""Returns the items for someone unknown with a history of known items,
         which are not recommended again, see
         :func:`~lgmrec_pyg.recommend.embed_new_users`.
 
+        .. code-block:: python
+
+            recommender.recommend_history(['B00A1', 'B00B2']).ids
+            recommender.recommend_history([['B00A1', 'B00B2'], ['B00C3']]).ids
+
         Args:
-            items (Sequence): The ids of the items in the history.
+            items (Sequence): The ids of the items in the history, which count
+                once if they repeat, or a sequence of histories. The table of
+                several numbers them from 0 on in the column :obj:`history`.
             k (int, optional): The number of items. (default: :obj:`20`)
 
         Raises:
-            ValueError: If ids are unknown, there are none, or :obj:`k` is not
-                positive.
+            ValueError: If ids are unknown, a history is empty, or :obj:`k` is no
+                positive integer.
         """
-        rows = encode(self.items, items, 'items').to(self.item_emb.device)
-        user_emb = embed_new_users(self.item_emb, [rows])
-        exclude = (torch.tensor([0, rows.numel()], device=rows.device), rows)
-        found = topk(user_emb, self.item_emb, min(k, len(self.items)), exclude)
-        return decode(*found, self.items, None)
+        several = _are_several(items)
+        rows = encode_histories(self.items, items if several else [items], 'items')
+        rows = [row.to(self.item_emb.device) for row in rows]
+        user_emb = embed_new_users(self.item_emb, rows)
+        count = torch.tensor([row.numel() for row in rows], device=rows[0].device)
+        exclude = cumsum(count), torch.cat(rows)
+        found = topk(user_emb, self.item_emb, self._at_most(k), exclude)
+        query = list(range(len(rows))) if several else None
+        return decode(*found, self.items, query, ('history', 'item'))
 
-    def similar_items(self, items: Any, k: int = 20) -> Recommendations:
+    def similar_items(
+        self, items: Any, k: int = 20, unknown: str = 'error'
+    ) -> Recommendations:
         r"""Returns the items whose embeddings have the highest cosine similarity,
         without the item itself.
 
         Args:
             items (Any): The id of an item, or a sequence of ids.
             k (int, optional): The number of items. (default: :obj:`20`)
+            unknown (str, optional): See :meth:`recommend`.
+                (default: :obj:`"error"`)
 
         Raises:
-            ValueError: If ids are unknown, or :obj:`k` is not positive.
+            ValueError: If ids are unknown or of another type, or :obj:`k` is no
+                positive integer.
         """
         one = _is_one(items)
-        rows = encode(self.items, [items] if one else items, 'items')
-        unit = torch.nn.functional.normalize(self.item_emb, dim=1)
+        rows = encode(self.items, [items] if one else items, 'items', unknown)
+        emb, _ = at_least_single(self.item_emb, self.item_emb)
+        unit = torch.nn.functional.normalize(emb, dim=1)
         rows = rows.to(unit.device)
         itself = (torch.arange(rows.numel() + 1, device=rows.device), rows)
-        found = topk(unit[rows], unit, min(k, len(self.items)), itself)
+        found = topk(unit[rows], unit, self._at_most(k), itself)
         query = items if one else self.items.decode(rows)
         return decode(*found, self.items, query, ('item', 'similar_item'))
 
@@ -124,7 +151,7 @@ class Recommender(Embeddings):
         """
         rows = rows.to(self.user_emb.device)
         excluded = exclusion(self._seen, rows, exclude, self.items)
-        user_emb, k = self.user_emb[rows], min(k, len(self.items))
+        user_emb, k = self.user_emb[rows], self._at_most(k)
         if index is None:
             return topk(user_emb, self.item_emb, k, excluded)
         return ann_topk(index, user_emb, self.item_emb, k, excluded)
@@ -141,7 +168,8 @@ class Recommender(Embeddings):
         number of users, and completely or not at all.
 
         Args:
-            path (str or os.PathLike): The path of the file.
+            path (str or os.PathLike): The path of the file, which ends in
+                :obj:`.parquet` or :obj:`.pq`.
             k (int, optional): See :meth:`recommend`. (default: :obj:`20`)
             exclude (str or Sequence, optional): See :meth:`recommend`.
                 (default: :obj:`"seen"`)
@@ -151,15 +179,25 @@ class Recommender(Embeddings):
         Raises:
             ImportError: If :obj:`pyarrow` is not installed.
             OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
+            ValueError: If :obj:`path` ends otherwise, or see :meth:`recommend`.
         """
         write_rankings(
             path,
             lambda rows: self.rank(rows, k, exclude, index),
             self.users,
             self.items,
-            min(k, len(self.items)),
+            self._at_most(k),
         )
+
+    def _at_most(self, k: int) -> int:
+        return min(positive_integer('k', k), len(self.items))
 
 
 def _is_one(ids: Any) -> bool:
     return isinstance(ids, (str, int, np.integer))
+
+
+def _are_several(histories: Any) -> bool:
+    if _is_one(histories) or not isinstance(histories, Collection):
+        return False
+    return any(isinstance(x, Set) or np.ndim(x) > 0 for x in islice(histories, 1))

@@ -120,6 +120,9 @@ def test_errors():
     pairs = torch.tensor([[0, 1], [0, 1]])
     with pytest.raises(ValueError, match=r"'ks' .* \(got \[0\]\)"):
         Evaluator(pairs, pairs, 2, 2, ks=[0])
+    for ks in ([], 20, [5.0], [5, '10'], [True]):
+        with pytest.raises(ValueError, match="'ks' needs to hold positive integers"):
+            Evaluator(pairs, pairs, 2, 2, ks=ks)
     with pytest.raises(ValueError, match=r"'edge_label_index' .* user .* \(got 1\)"):
         Evaluator(pairs, pairs, 1, 2)
     with pytest.raises(ValueError, match=r"'exclude_edge_index' .* item .*\(got 5\)"):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -109,8 +110,54 @@ def test_no_gradient_is_recorded():
         ({'k': 0}, r"'k' needs to be a positive integer \(got 0\)"),
         ({'k': 6}, r'at most the number of items 5 \(got 6\)'),
         ({'k': 1, 'chunk_size': -2}, r"'chunk_size' .* \(got -2\)"),
+        ({'k': 5.0}, r"'k' needs to be a positive integer \(got 5.0\)"),
+        ({'k': '5'}, r"'k' needs to be a positive integer \(got '5'\)"),
+        ({'k': True}, r"'k' needs to be a positive integer \(got True\)"),
+        ({'k': None}, r"'k' needs to be a positive integer \(got None\)"),
+        ({'k': 1, 'chunk_size': 2.0}, r"'chunk_size' .* \(got 2.0\)"),
     ],
 )
 def test_errors(kwargs, message):
     with pytest.raises(ValueError, match=message):
         topk(torch.randn(4, 2), torch.randn(5, 2), **kwargs)
+
+
+PAIRS = torch.tensor([[0, 1, 3], [2, 0, 4]])
+
+
+@pytest.mark.parametrize(
+    ('exclude', 'message'),
+    [
+        (PAIRS, r'\(got Tensor \[2, 3\]\)'),
+        (tuple(PAIRS), r'with 5 row offsets .* \(got shapes \[3\], \[3\]\)'),
+        ((torch.tensor([0, 0, 1, 1, 3]), PAIRS[1, :2]), r'\(got offsets from 0 to 3\)'),
+        ((torch.tensor([0, 2, 1, 2, 3]), PAIRS[1]), r'that ascend from 0'),
+        ((torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] + 1), r'range \[0, 4\] .* 1 to 5\)'),
+        ((torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] - 1), r'range \[0, 4\] .* -1 to 3\)'),
+    ],
+)
+def test_exclude_in_another_format(exclude, message):
+    with pytest.raises(ValueError, match=rf"'exclude' needs to .*{message}"):
+        topk(torch.randn(4, 2), torch.randn(5, 2), 1, exclude)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_ranks_as_its_values_do(dtype):
+    torch.manual_seed(0)
+    user_emb, item_emb = torch.randn(50, 32).to(dtype), torch.randn(3000, 32).to(dtype)
+    score, index = topk(user_emb, item_emb, 20)
+    expected_score, expected = topk(user_emb.float(), item_emb.float(), 20)
+    assert torch.equal(index, expected)
+    assert torch.equal(score, expected_score)
+    # A product of 90,000 would overflow to an infinite score of half precision.
+    out = topk(torch.full((1, 1), 300.0).half(), torch.tensor([[1.0], [300.0]]), 2)
+    assert out[0].tolist() == [[90_000, 300]]
+    assert out[1].tolist() == [[1, 0]]
+
+
+def test_integers_of_numpy_and_strided_embeddings():
+    torch.manual_seed(0)
+    user_emb, item_emb = torch.randn(8, 6).t(), torch.randn(8, 30).t()
+    _, index = topk(user_emb, item_emb, np.int64(3))
+    expected = (user_emb @ item_emb.t()).topk(3).indices
+    assert torch.equal(index, expected)

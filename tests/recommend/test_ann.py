@@ -99,8 +99,65 @@ def test_errors(embeddings, monkeypatch):
         ann_topk(MIPSKNNIndex(embeddings[1][:10]), *embeddings, 3)
     with pytest.raises(ValueError, match=r"'num_cells' needs .* \(got 0\)"):
         build_index(embeddings[1], num_cells=0)
+    with pytest.raises(ValueError, match=r"'num_cells' .* at most .* 3000 \(got 3001"):
+        build_index(embeddings[1], num_cells=3001)
+    with pytest.raises(ValueError, match=r"'num_cells' needs .* \(got 3.0\)"):
+        build_index(embeddings[1], num_cells=3.0)
+    with pytest.raises(ValueError, match=r"'num_cells_to_visit' .* \(got 0\)"):
+        build_index(embeddings[1], num_cells_to_visit=0)
+    with pytest.raises(ValueError, match=r"'item_emb' .* at least one row"):
+        build_index(embeddings[1][:0])
+    with pytest.raises(ValueError, match=r"'item_emb' holds NaN"):
+        build_index(embeddings[1].log())
+    with pytest.raises(ValueError, match=r"'k' needs .* at most .* 3000 \(got 3001"):
+        ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 3001)
+    with pytest.raises(ValueError, match=r"'k' needs .* \(got 2.0\)"):
+        ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 2.0)
     with pytest.raises(ValueError, match=r"'oversample' needs .* \(got 0\)"):
         ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 3, oversample=0)
     monkeypatch.setitem(sys.modules, 'faiss', None)
     with pytest.raises(ImportError, match='pip install faiss-cpu'):
         build_index(embeddings[1])
+
+
+def test_every_item_and_every_cell(embeddings):
+    user_emb, item_emb = embeddings[0], embeddings[1][:50]
+    index = build_index(item_emb, num_cells=50, num_cells_to_visit=50)
+    _, found = ann_topk(index, user_emb, item_emb, 50)
+    assert torch.equal(found, topk(user_emb, item_emb, 50)[1])
+
+
+def test_recall_of_nothing_is_an_error(embeddings):
+    user_emb, item_emb = embeddings[0], embeddings[1][:50]
+    index = MIPSKNNIndex(item_emb)
+    everything = 50 * torch.arange(91), torch.arange(50).repeat(90)
+    with pytest.raises(ValueError, match=r"'exclude' needs to leave .* 90 users"):
+        ann_recall(index, user_emb, item_emb, 5, everything)
+    with pytest.raises(ValueError, match=r'\(got none for 0 users\)'):
+        ann_recall(index, user_emb[:0], item_emb, 5)
+    # One item that is left to one user will do.
+    everything[0][-1] -= 1
+    almost = everything[0], everything[1][:-1]
+    assert ann_recall(index, user_emb, item_emb, 5, almost) == 1.0
+
+
+def test_pairs_are_no_format_to_exclude(embeddings):
+    seen = torch.stack([torch.arange(90), torch.arange(90)])
+    recommender = Recommender(*embeddings, seen=seen)
+    index = MIPSKNNIndex(embeddings[1])
+    for exclude in (recommender.seen, tuple(recommender.seen)):
+        for call in (ann_recall, ann_topk):
+            with pytest.raises(ValueError, match=r"'exclude' needs to be in CSR"):
+                call(index, *embeddings, 5, exclude)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_and_strided_embeddings(embeddings, dtype):
+    user_emb, item_emb = (x.to(dtype) for x in embeddings)
+    strided = item_emb.t().contiguous().t()
+    index = build_index(strided, num_cells=60, num_cells_to_visit=60)
+    score, found = ann_topk(index, user_emb, strided, 20)
+    expected_score, expected = topk(user_emb, item_emb, 20)
+    assert torch.equal(found, expected)
+    assert score.dtype == expected_score.dtype
+    assert torch.allclose(score, expected_score, atol=1e-5)

@@ -188,3 +188,34 @@ def test_items_without_a_modality_fit_any_scale():
     new['text'] = torch.zeros_like(new['text'])
     expected = embed_new_items(data, item_emb, {'image': new['image']})
     assert torch.allclose(embed_new_items(data, item_emb, new), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('image_ids', [str, int])
+@pytest.mark.parametrize('text_ids', [str, int])
+def test_integer_ids_become_strings_where_those_are(image_ids, text_ids):
+    data, item_emb, new, _ = planted_graph()
+    data['item'].ids = [str(i) for i in range(NUM_ITEMS)]  # As from a CSV file.
+    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=data['item'].ids)
+    ids = range(1000, 1000 + NUM_NEW)
+    features = {
+        'image': ([image_ids(i) for i in ids], new['image']),
+        'text': ([text_ids(i) for i in ids], new['text']),
+    }
+    out = recommender.with_new_items(data, features)
+    assert out.items.ids[NUM_ITEMS:] == [str(i) for i in ids]
+    assert torch.equal(out.item_emb[NUM_ITEMS:], embed_new_items(data, item_emb, new))
+    known = {'text': ([7], new['text'][:1])}
+    with pytest.raises(ValueError, match=r"'ids' needs to hold new ids .* '7'"):
+        recommender.with_new_items(data, known)
+
+
+def test_strings_do_not_become_integers():
+    data, item_emb, new, _ = planted_graph()
+    recommender = Recommender(torch.randn(30, 8), item_emb)
+    features = {'text': ([str(i) for i in range(1000, 1000 + NUM_NEW)], new['text'])}
+    message = (
+        r"'features\['text'\]' needs to hold integers such as 0 "
+        r"\(got strings such as '1000'\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        recommender.with_new_items(data, features)

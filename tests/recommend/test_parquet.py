@@ -78,3 +78,20 @@ def test_errors(tmp_path, recommender, monkeypatch):
     monkeypatch.setitem(sys.modules, 'pyarrow', None)
     with pytest.raises(ImportError, match='pip install pyarrow'):
         recommender.to_parquet(tmp_path / 'x.parquet')
+
+
+def test_endings(tmp_path, recommender):
+    for name in ('top.csv', 'top', 'top.parquet.gz', 'parquet'):
+        with pytest.raises(ValueError, match=rf"'.parquet'.* \(got '.*{name}'\)"):
+            recommender.to_parquet(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+    for name in ('top.PARQUET', 'top.pq'):
+        recommender.to_parquet(tmp_path / name, k=1)
+        assert len(parquet.read_table(tmp_path / name)) == 49
+
+
+@pytest.mark.parametrize('k', [5.0, '5', None, True])
+def test_no_integer(tmp_path, recommender, k):
+    with pytest.raises(ValueError, match=r"'k' needs to be a positive integer"):
+        recommender.to_parquet(tmp_path / 'x.parquet', k=k)
+    assert os.listdir(tmp_path) == []

@@ -1,30 +1,17 @@
+import numpy as np
 import pytest
 import torch
+from checkerboard import ITEMS, checkerboard
 from graphs import irregular_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import INTERACTS, model_inputs
 from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.recommend import Recommender
 from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
-USERS = ['ann', 'bob', 'cid', 'dee']
-ITEMS = ['i0', 'i1', 'i2', 'i3', 'i4', 'i5']
 USELESS = ['i1', 'i3', 'i5']  # To 'ann'.
-
-
-def checkerboard(**kwargs):
-    r"""Users like items of their own colour, later ones less, and own the
-    first of them; only 'dee' owns all of hers.
-    """
-    colour = torch.nn.functional.one_hot(torch.arange(6) % 2).float()
-    item_emb = colour / torch.arange(1, 7).view(-1, 1)
-    pairs = [[0, 1, 2, 3, 3, 3], [0, 1, 0, 1, 3, 5]]
-    return Recommender(
-        colour[:4], item_emb, USERS, ITEMS, torch.tensor(pairs), **kwargs
-    )
 
 
 def test_recommends_own_colour_without_what_was_seen():
@@ -117,73 +104,6 @@ def test_history_of_someone_unknown():
     assert list(frame.columns) == ['item', 'score', 'rank']
 
 
-def test_new_users_are_served_like_trained_ones():
-    recommender = checkerboard()
-    grown = recommender.with_users(['eve', 'fay'], [['i1', 'i3'], ['i0']])
-    assert grown.recommend('eve', k=1).ids == ['i5']
-    assert grown.recommend('fay', k=2).ids == ['i2', 'i4']
-    assert (
-        grown.recommend('fay', k=2).ids == recommender.recommend_history(['i0'], 2).ids
-    )
-    assert grown.recommend(USERS).ids == recommender.recommend(USERS).ids
-    assert len(recommender.users) == 4
-    assert len(recommender.with_users([], []).users) == 4
-
-
-def test_new_items_show_up():
-    recommender = checkerboard()
-    grown = recommender.with_items(['new'], torch.tensor([[0.9, 0.0]]))
-    assert grown.recommend('ann', k=2).ids == ['new', 'i2']
-    assert sorted(grown.similar_items('new', k=3).ids) == ['i0', 'i2', 'i4']
-    assert 'new' not in recommender.items
-
-
-def test_from_model_embeds_once_in_evaluation_mode():
-    class Doubling(torch.nn.Module):
-        calls = 0
-
-        def embed(self, x_dict, edge_index_dict):
-            self.calls += 1
-            assert not self.training
-            assert not torch.is_grad_enabled()
-            return torch.eye(2), torch.tensor([[2.0, 1.0], [1.0, 2.0], [3.0, 0.0]])
-
-    data = HeteroData()
-    data['user'].num_nodes, data['item'].num_nodes = 2, 3
-    data['user'].ids, data['item'].ids = ['ann', 'bob'], [10, 20, 30]
-    data[INTERACTS].edge_index = torch.tensor([[1, 0], [1, 2]])
-    model = Doubling()
-    recommender = Recommender.from_model(model, data)
-    assert recommender.recommend(['ann', 'bob'], k=1).ids == [[10], [10]]
-    assert recommender.seen.tolist() == [[0, 1], [2, 1]]
-    assert model.calls == 1
-    assert model.training
-    del data['user'].ids, data['item'].ids
-    assert Recommender.from_model(model, data).recommend(1, k=1).ids == [0]
-
-
-def test_from_model_knows_what_users_have():
-    data = irregular_graph(dtype=torch.float32)
-    data[INTERACTS].val_edge_label_index = torch.tensor([[3], [4]])
-    data[INTERACTS].test_edge_label_index = torch.tensor([[3], [5]])
-    data = ToAdjacency('csr')(DegreeNorm()(data))
-    model = LGMRec.from_data(data, embedding_dim=8)
-    assert not {4, 5} & set(Recommender.from_model(model, data).recommend(3, k=9).ids)
-    trained = Recommender.from_model(model, data, seen='train')
-    assert {4, 5} < set(trained.recommend(3, k=9).ids)  # As in evaluation.
-    with pytest.raises(ValueError, match="'seen' needs to be 'all' or 'train'"):
-        Recommender.from_model(model, data, seen='test')
-
-
-def test_from_model_with_another_graph():
-    data = irregular_graph(dtype=torch.float32)
-    model = LGMRec.from_data(data, embedding_dim=8)
-    other = irregular_graph(num_users=12, dtype=torch.float32)
-    message = "with 11 nodes of type 'user' \\(got 12\\)"
-    with pytest.raises(ValueError, match=message):
-        Recommender.from_model(model, other)
-
-
 def test_from_lgmrec():
     data = irregular_graph(dtype=torch.float32)
     pairs = data[INTERACTS].edge_index
@@ -211,6 +131,21 @@ def test_from_lgmrec():
         (lambda r: r.similar_items('q'), r"'items' needs .* 'q'"),
         (lambda r: r.recommend_history(['i1', 'q']), r"'items' needs .* 'q'"),
         (lambda r: r.recommend_history([]), r"'histories' needs .* at least one item"),
+        (lambda r: r.recommend([3, 4], unknown='skip'), r"'users' .* hold strings"),
+        (lambda r: r.recommend(['ann'], unknown='drop'), r"'unknown' .* 'drop'"),
+        (lambda r: r.similar_items(['i1'], unknown=None), r"'unknown' .* None"),
+        (lambda r: r.recommend_history([['i1'], ['q']]), r"'items' needs .* 'q'"),
+        (lambda r: r.recommend_history([['i1'], []]), r'\(got none for user 1\)'),
+        (lambda r: r.recommend_history([['i1'], 'i2']), r"'items' .* \(got str 'i2'"),
+        (lambda r: r.recommend_history('i2'), r"'items' .* \(got str 'i2'"),
+        (lambda r: r.recommend_history(2), r"'items' .* \(got int 2"),
+        (lambda r: r.recommend_history(x for x in [['i1']]), r'\(got generator'),
+        (lambda r: r.with_users(['eve'], ['i1']), r"'histories' .* \(got str 'i1'"),
+        (
+            lambda r: r.with_users([5], [['i1']]),
+            r"'ids' .* strings such as 'ann' \(got",
+        ),
+        (lambda r: r.with_items([5], torch.ones(1, 2)), r"'ids' .* strings such as"),
         (lambda r: r.with_users(['ann'], [['i1']]), r"'ids' needs .* new .* 'ann'"),
         (lambda r: r.with_users(['eve'], [['q']]), r"'histories' needs .* 'q'"),
         (lambda r: r.with_users(['eve'], []), r"'histories' .* \(got 0 for 1 ids"),
@@ -227,20 +162,24 @@ def test_errors_name_what_is_wrong(call, message):
         call(checkerboard())
 
 
-@pytest.mark.parametrize(
-    ('kwargs', 'message'),
-    [
-        ({'user_emb': torch.ones(2, 3)}, 'of one width'),
-        ({'user_emb': torch.tensor([[1.0, float('nan')]])}, "'user_emb' holds NaN"),
-        ({'item_emb': torch.ones(0, 2)}, 'at least one row'),
-        ({'user_emb': torch.ones(2, 2).long()}, 'floating-point'),
-        ({'item_ids': ['a', 'b']}, "'item_ids' needs to hold 3 ids"),
-        ({'user_ids': ['a', 'a']}, 'each id once'),
-        ({'seen': torch.tensor([[0], [3]])}, r"'seen' needs to hold user and item"),
-        ({'seen': torch.tensor([0, 1])}, r"'seen' needs to be an int64 tensor"),
-    ],
-)
-def test_embeddings_and_ids_need_to_match(kwargs, message):
-    defaults = {'user_emb': torch.ones(2, 2), 'item_emb': torch.ones(3, 2)}
-    with pytest.raises(ValueError, match=message):
-        Recommender(**{**defaults, **kwargs})
+@pytest.mark.parametrize('k', [5.0, 0, '5', None, True])
+@pytest.mark.parametrize('call', ['recommend', 'recommend_history', 'similar_items'])
+def test_k_is_a_positive_integer(call, k):
+    recommender = Recommender(torch.ones(2, 2), torch.ones(3, 2))
+    with pytest.raises(ValueError, match=r"'k' needs to be a positive integer \(got"):
+        getattr(recommender, call)([1], k)
+    assert len(getattr(recommender, call)([1], np.int64(1)).ids) == 1
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    torch.manual_seed(0)
+    emb = torch.randn(40, 16).to(dtype)
+    emb[3] = 0
+    half, single = Recommender(emb[:9], emb), Recommender(emb[:9].float(), emb.float())
+    users, items = list(range(9)), list(range(40))
+    assert half.recommend(users, 5) == single.recommend(users, 5)
+    assert half.similar_items(items, 5) == single.similar_items(items, 5)
+    assert half.similar_items(3, 5).scores == [0.0] * 5
+    mixed = Recommender(emb[:9].float(), emb)
+    assert mixed.recommend(users, 5) == single.recommend(users, 5)
