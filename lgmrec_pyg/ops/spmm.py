@@ -89,16 +89,17 @@ def spmm(
 def choose_kernel(x: Tensor) -> str:
     r"""The kernel that the ``spmm`` benchmark measured to be the fastest.
 
-    On CPU, that is the product in C++ of this package. Where it was not built,
-    :func:`torch.nn.functional.embedding_bag` beats every sparse matrix product of
-    PyTorch in the types it vectorizes. On other devices, the library product of
-    PyTorch (cuSPARSE on CUDA) is used.
+    On CPU, that is :func:`torch.nn.functional.embedding_bag`, but the product in C++
+    of this package for up to 16 columns and for double precision (or, where it was
+    not built, the product of PyTorch in the latter case). On other devices, it is
+    the library product of PyTorch (cuSPARSE on CUDA).
     """
     if not x.is_cpu:
         return 'sparse_mm'
-    if can_run(x):
+    double = x.dtype == torch.float64
+    if can_run(x) and (double or x.size(1) <= MAX_CPP_COLUMNS):
         return 'cpp'
-    return 'sparse_reduce' if x.dtype == torch.float64 else 'embedding_bag'
+    return 'sparse_reduce' if double else 'embedding_bag'
 
 
 class _SpMM(torch.autograd.Function):
@@ -195,6 +196,7 @@ def _triton(csr: CSR, x: Tensor) -> Tensor:
     return triton_spmm(csr, x)
 
 
+MAX_CPP_COLUMNS = 16
 KERNELS: dict[str, Callable[[CSR, Tensor], Tensor]] = {
     'cpp': cpp_spmm,
     'embedding_bag': _embedding_bag,

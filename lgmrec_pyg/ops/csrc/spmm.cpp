@@ -33,33 +33,35 @@ struct Rows {
 
 // Columns [first, first + N * LANES) of rows [begin, end). Returns an edge from a
 // source that does not exist, or -1.
-template <int N, int LANES, typename Real, typename Index>
+template <int N, int LANES, bool WEIGHTED, typename Real, typename Index>
 int64_t run(const Rows<Real, Index> &rows, int64_t first, int64_t begin, int64_t end) {
   using Vector = typename Pack<Real, LANES>::type;
-  const Real *x = rows.x + first;
+  const Real *x = rows.x + first, *values = rows.value;
+  const Index *col = rows.col;
+  const int64_t width = rows.width, last = rows.num_edges - 1;
+  const uint64_t num_sources = rows.num_sources;
+  int64_t e = rows.rowptr[begin];
   for (int64_t i = begin; i < end; i++) {
     Vector sum[N] = {};
-    for (int64_t e = rows.rowptr[i]; e < rows.rowptr[i + 1]; e++) {
-      const int64_t later = rows.col[std::min(e + AHEAD, rows.num_edges - 1)];
+    for (const int64_t stop = rows.rowptr[i + 1]; e < stop; e++) {
+      const Real *later = x + col[std::min(e + AHEAD, last)] * width;
       for (size_t byte = 0; byte < sizeof sum; byte += 64)
-        __builtin_prefetch(reinterpret_cast<const char *>(x + later * rows.width) +
-                           byte);
-      const int64_t source = rows.col[e];
-      if (source < 0 || source >= rows.num_sources) return e;
-      const Real value = rows.value ? rows.value[e] : 1;
-      const Real *row = x + source * rows.width;
+        __builtin_prefetch(reinterpret_cast<const char *>(later) + byte);
+      const uint64_t source = col[e];
+      if (source >= num_sources) return e;
+      const Real value = WEIGHTED ? values[e] : 1;
       for (int n = 0; n < N; n++) {
         Vector part;
-        std::memcpy(&part, row + n * LANES, sizeof part);
+        std::memcpy(&part, x + source * width + n * LANES, sizeof part);
         sum[n] += part * value;
       }
     }
-    std::memcpy(rows.out + i * rows.width + first, sum, sizeof sum);
+    std::memcpy(rows.out + i * width + first, sum, sizeof sum);
   }
   return -1;
 }
 
-template <int LANES, typename Real, typename Index>
+template <int LANES, bool WEIGHTED, typename Real, typename Index>
 int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
   int64_t first = 0, bad = -1;
   const auto fits = [&](int64_t columns) {
@@ -69,13 +71,13 @@ int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
     bad = run(rows, first, begin, end);
     first += columns;
   };
-  while (fits(8 * LANES)) step(run<8, LANES, Real, Index>, 8 * LANES);
-  if (fits(4 * LANES)) step(run<4, LANES, Real, Index>, 4 * LANES);
-  if (fits(2 * LANES)) step(run<2, LANES, Real, Index>, 2 * LANES);
-  if (fits(LANES)) step(run<1, LANES, Real, Index>, LANES);
-  if (fits(LANES / 2)) step(run<1, LANES / 2, Real, Index>, LANES / 2);
-  if (fits(4)) step(run<1, 4, Real, Index>, 4);
-  while (fits(1)) step(run<1, 1, Real, Index>, 1);
+  while (fits(8 * LANES)) step(run<8, LANES, WEIGHTED, Real, Index>, 8 * LANES);
+  if (fits(4 * LANES)) step(run<4, LANES, WEIGHTED, Real, Index>, 4 * LANES);
+  if (fits(2 * LANES)) step(run<2, LANES, WEIGHTED, Real, Index>, 2 * LANES);
+  if (fits(LANES)) step(run<1, LANES, WEIGHTED, Real, Index>, LANES);
+  if (fits(LANES / 2)) step(run<1, LANES / 2, WEIGHTED, Real, Index>, LANES / 2);
+  if (fits(4)) step(run<1, 4, WEIGHTED, Real, Index>, 4);
+  while (fits(1)) step(run<1, 1, WEIGHTED, Real, Index>, 1);
   return bad;
 }
 
@@ -105,7 +107,8 @@ int64_t product(const void *rowptr, const void *col, const void *value, const vo
   };
   std::atomic<int64_t> bad{-1};
   parallel_for(num_edges + num_rows, num_threads, [&](int, int64_t begin, int64_t end) {
-    const int64_t edge = run_all<LANES>(rows, start(begin), start(end));
+    const int64_t edge = value ? run_all<LANES, true>(rows, start(begin), start(end))
+                               : run_all<LANES, false>(rows, start(begin), start(end));
     if (edge >= 0) bad = edge;
   });
   return bad;
