@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.id_values import Ids, as_ids, kind_of
+from lgmrec_pyg.ids.values import Ids, as_ids, kind_of
 
 
 class IdMap:
