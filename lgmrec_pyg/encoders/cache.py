@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, value BLOB NOT NULL)
 WITHOUT ROWID
 """
+CRC_SIZE = 4
 
 
 class EmbeddingCache:
@@ -29,19 +32,24 @@ class EmbeddingCache:
             cache.get(digest)
 
     Args:
-        path (str): The path of the file, which is created if needed.
+        path (str or os.PathLike): The path of the file, which is created if
+            needed.
         name (str): The name of the encoder, together with everything that its
             output depends on.
 
     Raises:
+        OSError: If the file cannot be opened.
         ValueError: If the file is something else, or damaged.
     """
 
-    def __init__(self, path: str, name: str) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], name: str) -> None:
+        self.path = osp.expanduser(os.fspath(path))
         self.prefix = sha256(name.encode()).digest()
-        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=60.0)
+        os.makedirs(osp.dirname(osp.abspath(self.path)), exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(self.path, timeout=60.0)
+        except sqlite3.OperationalError as error:
+            raise OSError(f"'{self.path}' cannot be opened ({error})") from error
         try:
             with self._explained(), self._connection:
                 self._connection.execute(SCHEMA)
@@ -60,7 +68,8 @@ class EmbeddingCache:
         self._connection.close()
 
     def get(self, digest: bytes) -> Tensor | None:
-        r"""Returns an embedding, or :obj:`None` in case there is none.
+        r"""Returns an embedding, or :obj:`None` in case there is none that is
+        undamaged and finite.
 
         Args:
             digest (bytes): The digest of the content.
@@ -68,9 +77,7 @@ class EmbeddingCache:
         query = 'SELECT value FROM embeddings WHERE key = ?'
         with self._explained():
             row = self._connection.execute(query, [self._key(digest)]).fetchone()
-        if row is None:
-            return None
-        return torch.from_numpy(np.frombuffer(row[0], dtype='<f4').astype(np.float32))
+        return None if row is None else _unpack(row[0])
 
     def put(self, digests: list[bytes], x: Tensor) -> None:
         r"""Writes a batch of embeddings, in single precision.
@@ -81,7 +88,7 @@ class EmbeddingCache:
         """
         values = x.detach().cpu().float().numpy().astype('<f4')
         rows = [
-            (self._key(digest), value.tobytes())
+            (self._key(digest), _pack(value.tobytes()))
             for digest, value in zip(digests, values, strict=True)
         ]
         with self._explained(), self._connection:
@@ -102,3 +109,17 @@ class EmbeddingCache:
                 f"'{self.path}' needs to be a cache of embeddings ({error}): delete "
                 f'it, or choose another path'
             ) from error
+
+
+def _pack(content: bytes) -> bytes:
+    return content + crc32(content).to_bytes(CRC_SIZE, 'little')
+
+
+def _unpack(value: Any) -> Tensor | None:
+    if not isinstance(value, bytes) or len(value) <= CRC_SIZE:
+        return None
+    content = value[:-CRC_SIZE]
+    if _pack(content) != value or len(content) % 4 != 0:
+        return None
+    x = torch.from_numpy(np.frombuffer(content, dtype='<f4').astype(np.float32))
+    return x if x.isfinite().all() else None

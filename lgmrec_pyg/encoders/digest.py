@@ -1,40 +1,14 @@
-import os
+r"""What tells models apart."""
+
+import json
+import re
 from hashlib import sha256
 from typing import Any
 
 import torch
 from torch import nn
 
-CHUNK_SIZE = 2**20
-
-
-def content_digest(content: Any) -> bytes:
-    r"""Returns the SHA-256 digest of a content: equal contents have equal ones.
-
-    Args:
-        content (str or bytes or os.PathLike or PIL.Image.Image): The content. A
-            path stands for the bytes of its file.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if isinstance(content, str):
-        return sha256(b'text:' + content.encode(errors='surrogatepass')).digest()
-    if isinstance(content, bytes):
-        return sha256(b'data:' + content).digest()
-    if isinstance(content, os.PathLike):
-        digest = sha256(b'data:')
-        with open(content, 'rb') as file:
-            while chunk := file.read(CHUNK_SIZE):
-                digest.update(chunk)
-        return digest.digest()
-    if hasattr(content, 'tobytes') and hasattr(content, 'getpalette'):
-        kind = (content.mode, content.size, content.getpalette())
-        return sha256(f'image:{kind}:'.encode() + content.tobytes()).digest()
-    raise ValueError(
-        f"'contents' needs to hold strings, bytes, paths or PIL images (got "
-        f'{type(content).__name__})'
-    )
+ADDRESS = re.compile(r' at 0x[0-9a-f]+', re.IGNORECASE)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -43,10 +17,35 @@ def weights_digest(module: nn.Module) -> str:
     Args:
         module (torch.nn.Module): The module.
     """
-    digest = sha256(repr(module).encode())  # What has no weights, such as pooling.
+    # What has no weights, such as pooling; some modules hide those in them.
+    layers = [repr(module)]
+    for name, child in module.named_modules():
+        if next(child.children(), None) is None:
+            layers.append(f'{name}:{child!r}')
+    digest = sha256(ADDRESS.sub('', '\n'.join(layers)).encode())
     for name, value in module.state_dict().items():
         digest.update(f'{name}:{value.dtype}:{list(value.shape)}:'.encode())
         digest.update(
             value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
         )
     return digest.hexdigest()[:16]
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    r"""Returns a short digest of the vocabulary and the rules of a tokenizer.
+
+    Args:
+        tokenizer (Any): The tokenizer, of :obj:`transformers`,
+            :obj:`tokenizers` or :obj:`sentence_transformers`.
+    """
+    backend = getattr(tokenizer, 'backend_tokenizer', tokenizer)
+    if hasattr(backend, 'to_str'):
+        rules = json.loads(backend.to_str())
+        for key in ('padding', 'truncation'):  # Those of its last call.
+            rules.pop(key, None)
+    else:
+        rules = backend.get_vocab() if hasattr(backend, 'get_vocab') else None
+    names = ('do_lower_case', 'padding_side', 'stop_words', 'truncation_side')
+    rules = [rules, [getattr(tokenizer, name, None) for name in names]]
+    content = json.dumps(rules, sort_keys=True, default=sorted)
+    return sha256(content.encode()).hexdigest()[:16]

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lgmrec_pyg.encoders.cache import EmbeddingCache
-from lgmrec_pyg.encoders.digest import content_digest
+from lgmrec_pyg.encoders.contents import content_digest, list_contents
 
 Encoder = Callable[[list[Any]], Tensor]
 
@@ -19,7 +20,7 @@ def encode(
     encoder: Encoder,
     *,
     batch_size: int = 256,
-    cache: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Tensor:
     r"""Encodes contents, such as texts or images, into features.
@@ -34,11 +35,11 @@ def encode(
         encoder (callable): A function that takes in a list of contents, and
             returns a tensor with one row per content. To be cached, it needs to
             have a :obj:`name`: a string that tells apart encoders with
-            different outputs.
+            different outputs, which is read once per call.
         batch_size (int, optional): The number of contents to encode at once.
             (default: :obj:`256`)
-        cache (str, optional): The path of the file to keep features in, see
-            :class:`EmbeddingCache`. (default: :obj:`None`)
+        cache (str or os.PathLike, optional): The path of the file to keep
+            features in, see :class:`EmbeddingCache`. (default: :obj:`None`)
         progress (bool, optional): If set to :obj:`False`, will not show a
             progress bar. (default: :obj:`True`)
 
@@ -47,12 +48,13 @@ def encode(
           of :obj:`contents`
 
     Raises:
-        ValueError: If the encoder has no :obj:`name` to cache by, or does not
-            return finite features, one row per content.
+        ValueError: If :obj:`contents` is a single one, or if the encoder has no
+            :obj:`name` to cache by, or does not return finite features, one row
+            per content.
     """
     if batch_size <= 0:
         raise ValueError(f"'batch_size' needs to be positive (got {batch_size})")
-    values = list(contents.values() if isinstance(contents, Mapping) else contents)
+    values = list_contents(contents)
     if getattr(encoder, 'takes_paths', False):  # A string is a text otherwise.
         values = [Path(x) if isinstance(x, str) else x for x in values]
     digests = [content_digest(value) for value in values]

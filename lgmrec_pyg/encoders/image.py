@@ -1,8 +1,10 @@
+import io
 import os
 import struct
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ from lgmrec_pyg.encoders.digest import weights_digest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-
+MAX_UINT16 = 2**16 - 1
 # What PIL raises on damaged files:
 DAMAGES = (OSError, ValueError, SyntaxError, IndexError, struct.error)
 
@@ -33,7 +35,7 @@ class ImageEncoder:
             (default: :obj:`"cpu"`)
 
     Shapes:
-        - **input:** a list of :math:`N` paths or PIL images
+        - **input:** a list of :math:`N` paths, contents of files or PIL images
         - **output:** features :math:`(N, F)`, with :math:`F = 2048` by default
 
     Raises:
@@ -53,15 +55,18 @@ class ImageEncoder:
         self.batch_size = batch_size
         self.device = torch.device(device)
 
-    @cached_property
+    @property
     def name(self) -> str:
-        r"""What tells the model apart: its weights and its transformation."""
+        r"""What tells the model apart as it is now: its weights and its
+        transformation.
+        """
         model, transform = self._loaded
         return f'timm:{weights_digest(model)}:{" ".join(str(transform).split())}'
 
     @torch.no_grad()
     def __call__(self, images: list[Any]) -> Tensor:
         model, transform = self._loaded
+        model.eval()
         out = [torch.empty(0, model.num_features)]
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]
@@ -84,37 +89,49 @@ class ImageEncoder:
             model = timm.create_model(model, pretrained=True, num_classes=0)
         config = timm.data.resolve_model_data_config(model)
         transform = timm.data.create_transform(**config, is_training=False)
-        return model.eval().to(self.device), transform
+        return model.to(self.device), transform
 
     def __repr__(self) -> str:
         name = self.model if isinstance(self.model, str) else type(self.model).__name__
         return f'{self.__class__.__name__}({name!r})'
 
 
-def open_image(image: 'str | os.PathLike[str] | Image') -> 'Image':
-    r"""Returns an image with the channels red, green and blue.
+def open_image(image: 'str | os.PathLike[str] | bytes | Image') -> 'Image':
+    r"""Returns an image with the channels red, green and blue, of 8 bits each.
+    Shades of gray in 16 bits are scaled to them.
 
     Args:
-        image (str or os.PathLike or PIL.Image.Image): The image, or its path.
+        image (str or os.PathLike or bytes or PIL.Image.Image): The image, its
+            path, or the content of its file.
 
     Raises:
-        ValueError: If the file is not an image, or a damaged one.
+        ValueError: If the file is not an image, or a damaged one, or if its
+            values have no given range.
     """
     import PIL.Image
 
-    if isinstance(image, PIL.Image.Image):
-        return image.convert('RGB')
     try:
-        with PIL.Image.open(image) as opened:
-            return opened.convert('RGB')
+        if isinstance(image, PIL.Image.Image):
+            return _as_rgb(image)
+        file = io.BytesIO(image) if isinstance(image, bytes) else image
+        with PIL.Image.open(file) as opened:
+            return _as_rgb(opened)
     except FileNotFoundError:
         raise
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        PIL.Image.DecompressionBombError,
-    ) as error:
-        raise ValueError(
-            f"'{os.fspath(image)}' needs to be a readable image ({error})"
-        ) from error
+    except (*DAMAGES, PIL.Image.DecompressionBombError) as error:
+        name = getattr(image, 'filename', '') or repr(image)[:50]
+        name = os.fspath(image) if isinstance(image, (str, os.PathLike)) else name
+        raise ValueError(f"'{name}' needs to be a readable image ({error})") from error
+
+
+def _as_rgb(image: 'Image') -> 'Image':
+    import PIL.Image
+
+    if image.mode == 'F':
+        raise ValueError("its values of mode 'F' have no given range")
+    if image.mode.startswith('I'):  # PIL would take every value above 255 for white.
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > MAX_UINT16:
+            raise ValueError(f"its values of mode '{image.mode}' exceed 16 bits")
+        image = PIL.Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    return image.convert('RGB')

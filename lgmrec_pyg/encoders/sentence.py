@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.encoders.digest import weights_digest
+from lgmrec_pyg.encoders.digest import tokenizer_digest, weights_digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,11 +50,16 @@ class SentenceEncoder:
         self.batch_size = batch_size
         self.device = device
 
-    @cached_property
+    @property
     def name(self) -> str:
-        r"""What tells the model apart: its weights and how much it reads."""
-        digest, length = weights_digest(self._model), self._model.max_seq_length
-        return f'sentence-transformers:{digest}:{length}'
+        r"""What tells the model apart as it is now: its weights, its tokenizer,
+        and how much it reads, after which prompt, into how many features.
+        """
+        model = self._model
+        tokenizer = tokenizer_digest(getattr(model, 'tokenizer', None))
+        prompt = model.prompts.get(model.default_prompt_name or '')
+        settings = (model.max_seq_length, prompt, model.truncate_dim)
+        return f'sentence-transformers:{weights_digest(model)}:{tokenizer}:{settings}'
 
     def __call__(self, texts: list[str]) -> Tensor:
         if len(texts) == 0:

@@ -1,6 +1,7 @@
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,6 +48,63 @@ def test_embedding_cache_that_is_damaged(tmp_path: Path) -> None:
         message = r'cache of embeddings \(.*\): delete it'
         with pytest.raises(ValueError, match=message):
             [cache.get(key) for key in keys]
+
+
+X = torch.tensor([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        b'',
+        b'1234',
+        X.numpy().tobytes(),
+        'text',
+        17,
+        lambda row: row[:-1],
+        lambda row: row[:3] + bytes([row[3] ^ 1]) + row[4:],
+        lambda row: row[4:],
+    ],
+)
+def test_embedding_cache_with_damaged_rows(tmp_path: Path, value: Any) -> None:
+    path = str(tmp_path / 'a.sqlite')
+    with EmbeddingCache(path, 'one') as cache:
+        cache.put(KEYS[:1], X)
+    connection = sqlite3.connect(path)
+    (row,) = connection.execute('SELECT value FROM embeddings').fetchone()
+    new = value(row) if callable(value) else value
+    with connection:
+        connection.execute('UPDATE embeddings SET value = ?', [new])
+    connection.close()
+    with EmbeddingCache(path, 'one') as cache:
+        assert cache.get(KEYS[0]) is None
+        cache.put(KEYS[:1], X)
+        assert torch.equal(cache.get(KEYS[0]), X[0])
+
+
+def test_embedding_cache_with_rows_that_are_not_finite(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path / 'a.sqlite', 'one') as cache:
+        cache.put(KEYS, torch.tensor([[1.0], [float('nan')], [float('inf')]]))
+        assert [cache.get(key) is None for key in KEYS] == [False, True, True]
+
+
+def test_embedding_cache_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'home').mkdir()
+    (tmp_path / 'elsewhere').mkdir()
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('USERPROFILE', str(tmp_path / 'home'))
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    with EmbeddingCache('~/x/a.sqlite', 'one') as cache:
+        assert cache.path == str(tmp_path / 'home/x/a.sqlite')
+    assert (tmp_path / 'home' / 'x' / 'a.sqlite').exists()
+    assert list((tmp_path / 'elsewhere').iterdir()) == []
+
+
+def test_embedding_cache_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=re.escape(f"'{tmp_path}' cannot be opened (")):
+        EmbeddingCache(tmp_path, 'one')
 
 
 def test_embedding_cache_of_another_table(tmp_path: Path) -> None:

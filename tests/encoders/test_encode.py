@@ -1,5 +1,6 @@
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from multiprocessing.pool import ThreadPool
@@ -140,54 +141,6 @@ def test_encode_at_the_same_time(tmp_path: Path) -> None:
     assert out == expected
 
 
-def test_encode_paths_and_bytes(tmp_path: Path) -> None:
-    def encoder(contents: list[Any]) -> Tensor:
-        sizes.append(len(contents))
-        return torch.tensor(
-            [
-                [float(len(c if isinstance(c, bytes) else c.read_bytes()))]
-                for c in contents
-            ]
-        )
-
-    sizes: list[int] = []
-    encoder.name = 'size'  # type: ignore[attr-defined]
-    cache = str(tmp_path / 'a.sqlite')
-    paths = [tmp_path / name for name in 'abc']
-    for path, content in zip(paths, [b'12', b'12', b'345'], strict=True):
-        path.write_bytes(content)
-    x = encode([*paths, b'12'], encoder, cache=cache, progress=False)
-    assert x.flatten().tolist() == [2, 2, 3, 2]
-    assert sizes == [2]
-    # The content counts, not the path:
-    paths[2].write_bytes(b'6789')
-    x = encode(paths, encoder, cache=cache, progress=False)
-    assert x.flatten().tolist() == [2, 2, 4]
-    assert sizes == [2, 1]
-    with pytest.raises(FileNotFoundError, match='missing'):
-        encode([tmp_path / 'missing'], encoder)
-
-
-def test_encode_images() -> None:
-    image = pytest.importorskip('PIL.Image')
-    red, blue = image.new('RGB', (2, 3), 'red'), image.new('RGB', (2, 3), 'blue')
-    palette = red.convert('P')
-    other_palette = palette.copy()
-    other_palette.putpalette([0, 0, 255] * 256)
-    images = [red, blue, red.copy(), image.new('RGB', (3, 2), 'red')]
-    images += [palette, other_palette, palette.copy()]
-    counts = []
-
-    def encoder(contents: list[Any]) -> Tensor:
-        counts.append(len(contents))
-        return torch.tensor([c.convert('RGB').getpixel((0, 0)) for c in contents])
-
-    x = encode(images, encoder, progress=False)
-    assert counts == [5]
-    blues = x[:, 2].gt(0).tolist()
-    assert blues == [False, True, False, False, False, True, False]
-
-
 @pytest.mark.parametrize(
     ('out', 'message'),
     [
@@ -219,6 +172,27 @@ def test_encode_errors(tmp_path: Path) -> None:
             batch_size=1,
             progress=False,
         )
+
+
+def test_encode_reads_the_name_at_every_call(tmp_path: Path) -> None:
+    encoder, cache = BagOfWords(8, 'one'), str(tmp_path / 'a.sqlite')
+    encode(TEXTS, encoder, cache=cache, progress=False)
+    encoder.name, encoder.dim = 'two', 4
+    x = encode(TEXTS, encoder, cache=cache, progress=False)
+    assert torch.equal(x, BagOfWords(4)(TEXTS))
+
+
+def test_encode_again_what_the_cache_lost(tmp_path: Path) -> None:
+    cache = tmp_path / 'a.sqlite'
+    x = encode(TEXTS, BagOfWords(), cache=cache, progress=False)
+    connection = sqlite3.connect(cache)
+    with connection:
+        connection.execute("UPDATE embeddings SET value = x'000000'")
+    connection.close()
+    for num_texts in [5, 0]:
+        encoder = BagOfWords()
+        assert torch.equal(encode(TEXTS, encoder, cache=cache, progress=False), x)
+        assert encoder.num_texts == num_texts
 
 
 def test_encode_takes_arrays_and_half_precision() -> None:

@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lgmrec_pyg.encoders import ImageEncoder, encode
 from lgmrec_pyg.encoders.image import open_image
@@ -39,6 +41,91 @@ def test_open_image(tmp_path: Path) -> None:
         for source in [path, str(path), PIL.open(path)]:
             image = open_image(source)
             assert (image.mode, image.size) == ('RGB', (40, 30))
+
+
+SHADES = np.array([[0, 128, 257, 32896, 65535]], dtype=np.uint16)
+
+
+@pytest.mark.parametrize('form', ['I;16', 'I;16B', 'I', 'PNG', 'TIFF', 'PPM'])
+def test_open_image_with_shades_in_16_bits(form: str) -> None:
+    dtype = {'I;16B': '>u2', 'I': np.int32}.get(form, '<u2')
+    mode = form if form.startswith('I') else 'I;16'
+    shades = SHADES.astype(dtype).tobytes()
+    image: Any = PIL.frombytes(mode, (5, 1), shades, 'raw', mode)
+    if mode != form:
+        file = io.BytesIO()
+        image.save(file, form)
+        image = file.getvalue()
+    out = open_image(image)
+    assert out.mode == 'RGB'
+    expected = np.array([0, 0, 1, 128, 255])[None, :, None].repeat(3, axis=2)
+    assert np.array_equal(np.asarray(out), expected)
+
+
+@pytest.mark.parametrize(
+    ('mode', 'value', 'reason'),
+    [('F', 0.5, 'no given range'), ('I', 2**16, 'exceed'), ('I', -1, 'exceed 16 bits')],
+)
+def test_open_image_without_a_range(mode: str, value: float, reason: str) -> None:
+    image = PIL.new(mode, (2, 2), value)
+    with pytest.raises(ValueError, match=f'needs to be a readable image .*{reason}'):
+        open_image(image)
+
+
+def test_open_image_of_bytes(tmp_path: Path) -> None:
+    content = jpeg(draw())
+    (tmp_path / 'a.jpg').write_bytes(content)
+    assert open_image(content) == open_image(tmp_path / 'a.jpg')
+    with pytest.raises(ValueError, match='needs to be a readable image'):
+        open_image(content[:100])
+    (tmp_path / 'a.jpg').write_bytes(content[:-50])
+    with PIL.open(tmp_path / 'a.jpg') as image:
+        message = re.escape(f"'{tmp_path / 'a.jpg'}' needs to be a readable image (")
+        with pytest.raises(ValueError, match=message):
+            open_image(image)
+
+
+def test_open_image_names_damaged_files(tmp_path: Path) -> None:
+    path, messages = tmp_path / 'a', []
+    for form in ['PNG', 'GIF', 'WEBP']:
+        file = io.BytesIO()
+        draw((8, 8)).save(file, form)
+        for place in range(len(file.getvalue())):
+            content = bytearray(file.getvalue())
+            content[place] ^= 255
+            path.write_bytes(content)
+            try:  # Some formats do not notice wrong colors.
+                open_image(path)
+            except ValueError as error:
+                messages.append(str(error))
+    assert len(messages) > 100
+    assert all(message.startswith(f"'{path}' needs to be") for message in messages)
+
+
+class Pixels(nn.Linear):
+    num_features = 2
+
+
+def test_image_encoder_name_is_that_of_now(tmp_path: Path) -> None:
+    model = Pixels(3, 2)
+    encoder, cache = ImageEncoder(model), tmp_path / 'a.sqlite'
+    encoder.__dict__['_loaded'] = (model, Transform())
+    images = [PIL.new('RGB', (1, 1), color) for color in ('red', 'blue')]
+    for _ in range(3):
+        x = encode(images, encoder, cache=cache, progress=False)
+        assert torch.equal(x, encoder(images))
+        name = encoder.name
+        with torch.no_grad():
+            model.weight += 1
+        assert encoder.name != name
+
+
+class Transform:
+    def __call__(self, image: Any) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(image).astype(np.float32)).mean((0, 1))
+
+    def __str__(self) -> str:
+        return 'Transform()'
 
 
 def test_open_image_errors(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,39 @@ def test_sentence_encoder_name(encoder: SentenceEncoder) -> None:
     with torch.no_grad():
         next(other._model.parameters())[0, 0] += 1
     assert other.name != encoder.name
+
+
+def test_sentence_encoder_name_is_that_of_now(
+    encoder: SentenceEncoder, tmp_path: Path
+) -> None:
+    tokenizers = pytest.importorskip('tokenizers')
+    other = SentenceEncoder(encoder.model, batch_size=2, device='cpu')
+    model, cache = other._model, str(tmp_path / 'a.sqlite')
+    names, outputs = [], []
+
+    def record() -> None:
+        names.append(other.name)
+        outputs.append(encode(TEXTS[:3], other, cache=cache, progress=False))
+        assert other.name == names[-1]
+        torch.testing.assert_close(outputs[-1], other(TEXTS[:3]), atol=1e-5, rtol=0)
+
+    record()
+    assert names[0] == encoder.name
+    model.prompts, model.default_prompt_name = {'query': 'Find: '}, 'query'
+    record()
+    model.default_prompt_name = None
+    model.tokenizer.backend_tokenizer.normalizer = tokenizers.normalizers.NFC()
+    record()
+    model.max_seq_length = 4
+    record()
+    model.truncate_dim = 100
+    record()
+    with torch.no_grad():
+        next(model.parameters())[1000:] *= 2
+    record()
+    assert len(set(names)) == len(names) == 6
+    for one, two in itertools.combinations(outputs, 2):
+        assert one.shape != two.shape or not torch.equal(one, two)
 
 
 def test_sentence_encoder_without_its_model(tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ def multi_hot(labels: Sequence[Sequence[str]]) -> tuple[Tensor, list[str]]:
 
     Returns:
         The features, and the labels of the columns in alphabetical order.
+
+    Raises:
+        ValueError: If a row is a single string instead of a list of them.
     """
+    for i, row in enumerate(labels):
+        if isinstance(row, str):
+            raise ValueError(
+                f"'labels' needs to hold a list of labels in every row (got {row!r} "
+                f'in row {i})'
+            )
     names = sorted({name for row in labels for name in row})
     column = {name: i for i, name in enumerate(names)}
     x = torch.zeros(len(labels), len(names))

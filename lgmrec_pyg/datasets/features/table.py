@@ -1,10 +1,12 @@
 import os
 import os.path as osp
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.exceptions import ComplexWarning
 from torch import Tensor
 
 from lgmrec_pyg.datasets.features.npz import read_npz
@@ -86,7 +88,7 @@ def _read_table(modality: str, value: Any, indexed: bool) -> FeatureTable:
         keys, rows = list(value), _stack_rows(name, value)
     elif isinstance(value, tuple) and len(value) == 2:
         keys, rows = value
-    elif isinstance(value, (Tensor, np.ndarray)) and indexed:
+    elif isinstance(value, (Tensor, np.ndarray)) and indexed and value.ndim > 0:
         keys, rows = range(len(value)), value
     else:
         raise ValueError(
@@ -108,25 +110,45 @@ def _read_table(modality: str, value: Any, indexed: bool) -> FeatureTable:
 def _as_rows(name: str, rows: Any) -> Tensor:
     try:
         if not isinstance(rows, Tensor):
-            with np.errstate(over='ignore'):
-                rows = torch.from_numpy(np.array(rows, dtype=np.float32))
-        return rows.detach().cpu().float()
-    except (TypeError, ValueError) as error:
+            rows = torch.from_numpy(_as_array(rows))
+        elif rows.is_complex():
+            raise TypeError(f'got {rows.dtype}')
+        return rows.detach().cpu().to_dense().float()
+    except (TypeError, ValueError, RuntimeError, ComplexWarning) as error:
         raise ValueError(
             f'{name} need to be equally long rows of numbers ({error})'
         ) from error
 
 
+def _as_array(rows: Any) -> np.ndarray:
+    if hasattr(rows, 'toarray'):  # A sparse matrix of SciPy.
+        rows = rows.toarray()
+    array = np.ma.asarray(rows) if np.ma.isMaskedArray(rows) else np.asarray(rows)
+    if array.dtype.kind in 'cmM':
+        raise TypeError(f'got {array.dtype}')
+    with np.errstate(over='ignore'), warnings.catch_warnings():
+        warnings.simplefilter('error', ComplexWarning)  # Of arrays of objects.
+        return np.ma.filled(array.astype(np.float32), np.nan)
+
+
 def _numeric_columns(name: str, frame: 'pd.DataFrame') -> np.ndarray:
     import pandas as pd
 
-    for column in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[column].dtype):
+    repeated = frame.columns[frame.columns.duplicated()].tolist()
+    if repeated:
+        raise ValueError(
+            f'{name} need to have columns of different names (got {repeated[0]!r} '
+            f'twice, and {len(repeated)} repetitions in total)'
+        )
+    for column, dtype in frame.dtypes.items():
+        is_number = pd.api.types.is_numeric_dtype(dtype) and dtype.kind not in 'cmM'
+        if len(frame) > 0 and not is_number:
             raise ValueError(
-                f'{name} need to hold numbers (got {frame[column].iloc[0]!r} in column '
-                f"'{column}'; the ids belong in the index)"
+                f'{name} need to hold real numbers (got {frame[column].iloc[0]!r} of '
+                f'type {dtype} in column {column!r}; the ids belong in the index)'
             )
-    return frame.to_numpy(dtype=np.float32, na_value=np.nan)
+    with np.errstate(over='ignore'):
+        return frame.to_numpy(dtype=np.float32, na_value=np.nan)
 
 
 def _stack_rows(name: str, rows: Mapping[Any, Any]) -> Tensor:

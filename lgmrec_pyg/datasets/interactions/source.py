@@ -1,14 +1,14 @@
 r"""Reads the columns of a table from wherever they are."""
 
 import csv
-import gzip
 import lzma
 import os
 import os.path as osp
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,9 @@ PARQUET = ('.parquet', '.pq')
 COMPRESSIONS = ('.gz', '.bz2', '.xz', '.zip')
 DAMAGES = (
     EOFError,
-    gzip.BadGzipFile,
     lzma.LZMAError,
+    OSError,  # Of bz2.
+    RuntimeError,  # Of encrypted files, and of unknown compressions.
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -109,9 +110,11 @@ def columns_of_edge_index(edge_index: Any, columns: Sequence[str]) -> TableSourc
             f"'interactions' needs to be an integer tensor of shape [2, *] (got "
             f'{pairs.dtype} of shape {list(pairs.shape)})'
         )
-    if pairs.size > 0 and pairs.min() < 0:
+    limit = np.iinfo(np.int64).max
+    if pairs.size > 0 and not 0 <= int(pairs.min()) <= int(pairs.max()) <= limit:
         raise ValueError(
-            f"'interactions' needs to hold non-negative indices (got {pairs.min()})"
+            f"'interactions' needs to hold indices from 0 to {limit} (got "
+            f'{pairs.min()} to {pairs.max()})'
         )
     frame = pd.DataFrame(dict(zip(columns, pairs.astype(np.int64), strict=True)))
     return TableSource(frame, "'interactions'", 'column')
@@ -120,7 +123,6 @@ def columns_of_edge_index(edge_index: Any, columns: Sequence[str]) -> TableSourc
 def _read_parquet(
     path: str, columns: Sequence[str], arguments: Sequence[str]
 ) -> TableSource:
-
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -128,15 +130,15 @@ def _read_parquet(
         raise ImportError(
             f"Reading '{path}' needs 'pyarrow': pip install pyarrow"
         ) from error
-    try:
+    damages = (pa.ArrowException, OSError, ValueError)
+    with _naming(path, 'a Parquet file that is undamaged', damages):
         names = pq.read_schema(path).names
-        _check_columns(f"'{path}'", names, columns, arguments)
+    _check_columns(f"'{path}'", names, columns, arguments)
+    with _naming(path, 'a Parquet file that is undamaged', damages):
+        content = pq.read_table(path, columns=list(columns))
+        content.validate(full=True)
         # Metadata of pandas may make one of the columns the index.
-        frame = pq.read_table(path, columns=list(columns)).to_pandas(
-            ignore_metadata=True
-        )
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"'{path}' needs to be a Parquet file ({error})") from error
+        frame = content.to_pandas(ignore_metadata=True)
     return TableSource(frame.set_axis(range(len(frame)), axis=0), f"'{path}'", 'row')
 
 
@@ -151,7 +153,10 @@ def _read_text(
         'index_col': False,
     }
     strings = {'dtype': str, 'keep_default_na': False, 'skip_blank_lines': False}
-    with warnings.catch_warnings():
+    with (
+        warnings.catch_warnings(),
+        _naming(path, 'undamaged and not encrypted', DAMAGES),
+    ):
         # Lines longer than the header would silently lose their last fields:
         warnings.simplefilter('error', pd.errors.ParserWarning)
         try:
@@ -176,11 +181,21 @@ def _read_text(
                 f"encodings via 'pandas.read_csv(path, encoding=...)' and pass the "
                 f'result'
             ) from error
-        except DAMAGES as error:
-            raise ValueError(f"'{path}' needs to be undamaged ({error})") from error
     frame = frame.set_axis(range(2, len(frame) + 2), axis=0)
     blank = (frame == '').all(axis=1)
     return TableSource(frame[~blank], f"'{path}'", 'line')
+
+
+@contextmanager
+def _naming(
+    path: str, needed: str, damages: tuple[type[Exception], ...]
+) -> Iterator[None]:
+    try:
+        yield
+    except damages as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # It is about access to the file, not about its content.
+        raise ValueError(f"'{path}' needs to be {needed} ({error})") from error
 
 
 def _check_columns(

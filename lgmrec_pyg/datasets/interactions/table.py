@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,10 +9,8 @@ from lgmrec_pyg.datasets.interactions.source import (
     columns_of_edge_index,
     read_columns,
 )
+from lgmrec_pyg.datasets.interactions.values import read_ratings, read_timestamps
 from lgmrec_pyg.ids import as_ids
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class InteractionTable(NamedTuple):
@@ -84,8 +82,10 @@ def read_interaction_table(
         torch.from_numpy(np.stack([users, items])),
         user_ids,
         item_ids,
-        None if rating is None else torch.from_numpy(_numbers(source, rating)),
-        None if timestamp is None else torch.from_numpy(_times(source, timestamp)),
+        None if rating is None else torch.from_numpy(read_ratings(source, rating)),
+        None
+        if timestamp is None
+        else torch.from_numpy(read_timestamps(source, timestamp)),
     )
     return table.select(torch.from_numpy(order))
 
@@ -110,45 +110,3 @@ def _ids(source: TableSource, column: str) -> tuple[np.ndarray, np.ndarray]:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return rank[codes], ids[order]
-
-
-def _numbers(source: TableSource, column: str) -> np.ndarray:
-    values = _to_numbers(source.frame[column])
-    _refuse(source, column, ~np.isfinite(values), 'finite numbers')
-    return values
-
-
-def _times(source: TableSource, column: str) -> np.ndarray:
-    import pandas as pd
-
-    values = source.frame[column]
-    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
-        numbers = _to_numbers(values)
-        is_number = np.isfinite(numbers)
-        if is_number.any():
-            needed = 'finite numbers, or dates throughout'
-            _refuse(source, column, ~is_number, needed)
-            return numbers
-        values = pd.to_datetime(values, format='ISO8601', errors='coerce', utc=True)
-    needed = 'numbers or dates such as 2024-01-31 or 2024-01-31 23:59:59'
-    _refuse(source, column, values.isna().to_numpy(), needed)
-    return values.to_numpy(dtype='datetime64[us]').astype(np.int64)
-
-
-def _to_numbers(values: 'pd.Series') -> np.ndarray:
-    import pandas as pd
-
-    numbers = pd.to_numeric(values, errors='coerce')
-    if pd.api.types.is_integer_dtype(numbers.dtype) and not numbers.hasnans:
-        return numbers.to_numpy(dtype=np.int64, copy=True)
-    return numbers.to_numpy(dtype=np.float64, copy=True, na_value=np.nan)
-
-
-def _refuse(source: TableSource, column: str, wrong: np.ndarray, needed: str) -> None:
-    if wrong.any():
-        value = source.frame[column][wrong].tolist()[0]
-        raise ValueError(
-            f"{source.name} needs to hold {needed} in column '{column}' (got "
-            f'{value!r} in {source.place(wrong)}, and {wrong.sum()} such values in '
-            f'total)'
-        )

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from lgmrec_pyg.datasets import multi_hot
@@ -13,3 +14,8 @@ def test_multi_hot() -> None:
 def test_multi_hot_of_nothing() -> None:
     assert multi_hot([])[0].size() == (0, 0)
     assert multi_hot([[]])[0].size() == (1, 0)
+
+
+def test_multi_hot_of_strings() -> None:
+    with pytest.raises(ValueError, match=r"list of labels .*\(got 'Drama' in row 1\)"):
+        multi_hot([['Crime'], 'Drama'])

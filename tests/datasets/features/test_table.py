@@ -10,6 +10,7 @@ import torch
 from lgmrec_pyg.datasets.features.table import read_feature_tables
 
 ROWS = [[1.0, 2.0], [3.0, 4.5]]
+SPARSE = pd.arrays.SparseArray
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,19 @@ def test_read_feature_tables(value: Any) -> None:
     assert tables['text'].x.tolist() == ROWS
 
 
+def test_read_feature_tables_of_sparse_ones() -> None:
+    frame = pd.DataFrame(
+        {'x': SPARSE([0, 2.5]), 'y': SPARSE([True, False])}, index=['a', 'b']
+    )
+    assert read_feature_tables({'text': frame})['text'].x.tolist() == [[0, 1], [2.5, 0]]
+    x = torch.tensor(ROWS).to_sparse()
+    table = read_feature_tables({'text': (['a', 'b'], x)})['text']
+    assert table.x.tolist() == ROWS
+    scipy = pytest.importorskip('scipy.sparse')
+    table = read_feature_tables({'text': (['a', 'b'], scipy.csr_array(ROWS))})['text']
+    assert table.x.tolist() == ROWS
+
+
 def test_read_feature_tables_of_integers() -> None:
     tables = read_feature_tables({'genre': ([7, 7], [[1, 0], [True, False]])})
     assert tables['genre'].ids.tolist() == [7, 7]
@@ -46,6 +60,8 @@ def test_read_feature_tables_without_ids() -> None:
     assert not table.x.requires_grad
     with pytest.raises(ValueError, match=r'a pair of ids and rows.*\(got Tensor\)'):
         read_feature_tables({'text': x})
+    with pytest.raises(ValueError, match=r"'text' need to be a table .*got ndarray"):
+        read_feature_tables({'text': np.array(3.0)}, indexed=True)
 
 
 def test_read_feature_tables_of_paths(tmp_path: Path) -> None:
@@ -88,8 +104,47 @@ def test_read_feature_tables_of_paths(tmp_path: Path) -> None:
         ),
         (
             pd.DataFrame({'id': ['a', 'b'], 'x': [1, 2]}),
-            "to hold numbers (got 'a' in column 'id'; the ids belong in the index)",
+            "column 'id'; the ids belong in the index)",
         ),
+        (
+            pd.DataFrame([[1, 2], [3, 4]], index=['a', 'b'], columns=['x', 'x']),
+            "columns of different names (got 'x' twice, and 1 repetitions in total)",
+        ),
+        (pd.DataFrame({'x': []}, index=[], dtype=object), 'of shape [0, *] (got [0'),
+        (pd.DataFrame(index=['a', 'b']), 'of shape [2, *] (got [2, 0])'),
+        (
+            pd.DataFrame({'x': pd.to_datetime(['2024'])}, index=['a']),
+            "real numbers (got Timestamp('2024-01-01 00:00:00') of type datetime64[",
+        ),
+        (
+            pd.DataFrame({'x': [1, 'b']}, index=['a', 'b']),
+            "to hold real numbers (got 1 of type object in column 'x'",
+        ),
+        (pd.DataFrame({'x': [1j]}, index=['a']), 'of type complex128 in column'),
+        (
+            pd.DataFrame({'x': SPARSE([0, 1j])}, index=['a', 'b']),
+            'of type Sparse[complex128, ',
+        ),
+        (
+            pd.DataFrame({'x': SPARSE(pd.to_datetime(['2024', '2025']))}, ['a', 'b']),
+            'of type Sparse[datetime64[',
+        ),
+        (
+            (['a', 'b'], np.array([[1], [1j]], dtype=np.complex64)),
+            'rows of numbers (got complex64)',
+        ),
+        ((['a', 'b'], torch.tensor([[1], [1j]])), 'numbers (got torch.complex64)'),
+        ({'a': [1], 'b': [np.complex64(1j)]}, 'rows of numbers (got complex64)'),
+        (
+            (['a'], np.array([[np.complex64(1j), None]])),
+            'discards the imaginary part)',
+        ),
+        ((['a'], np.array([['2024']], dtype='M8[D]')), '(got datetime64[D])'),
+        (
+            (['a', 'b'], np.ma.masked_array(ROWS, mask=[[0, 0], [1, 0]])),
+            "to be finite (got nan for item 'b' in column 0",
+        ),
+        ((['a'], torch.zeros(1, 1, device='meta')), 'out of meta tensor'),
         ('nowhere/text.npz', 'nowhere/text.npz'),
         (3, '(got int)'),
     ],

@@ -1,7 +1,9 @@
 import bz2
 import gzip
 import re
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,10 +93,11 @@ def test_columns_of_edge_index() -> None:
     [
         (torch.zeros(2, 3), 'of shape [2, *] (got float32 of shape [2, 3])'),
         (torch.zeros(3, 2).long(), '(got int64 of shape [3, 2])'),
-        (torch.tensor([[0], [-2]]), 'non-negative indices (got -2)'),
+        (torch.tensor([[0], [-2]]), 'indices from 0 to 9223372036854775807 (got -2 to'),
+        (np.array([[0], [2**63]], dtype=np.uint64), '(got 0 to 9223372036854775808)'),
     ],
 )
-def test_columns_of_edge_index_errors(edge_index: torch.Tensor, message: str) -> None:
+def test_columns_of_edge_index_errors(edge_index: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         columns_of_edge_index(edge_index, COLUMNS)
 
@@ -142,6 +145,49 @@ def test_read_columns_of_damaged_files(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match='needs to be undamaged'):
             read(path)
+    path = tmp_path / 'a.csv.bz2'
+    content = bz2.compress((HEADER + '1,a,x\n' * 1_000).encode())
+    for damaged in [content[:-9], b'user_id', content[:20] + b'xx' + content[22:]]:
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.csv\.bz2' needs to be undamaged"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ('place', 'value', 'reason'),
+    [(8, 1, 'is encrypted, password required'), (10, 97, 'compression')],
+)
+def test_read_columns_of_unreadable_zips(
+    tmp_path: Path, place: int, value: int, reason: str
+) -> None:
+    path = tmp_path / 'a.csv.zip'
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('a.csv', HEADER + '1,a,x\n')
+    assert read(path) == [['1', 'a']]
+    content = bytearray(path.read_bytes())
+    for start, offset in [(content.index(b'PK\1\2'), place), (0, place - 2)]:
+        content[start + offset] = value
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a\.csv\.zip' needs to be .*{reason}"):
+        read(path)
+
+
+def test_read_columns_of_damaged_parquet(tmp_path: Path) -> None:
+    pytest.importorskip('pyarrow')
+    path = tmp_path / 'a.parquet'
+    frame = pd.DataFrame({'user_id': ['u', 'v'] * 50, 'item_id': range(100)})
+    frame.to_parquet(path, compression='gzip')
+    content, messages = path.read_bytes(), []
+    for place in range(4, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 255
+        path.write_bytes(changed)
+        try:
+            read(path)
+        except ValueError as error:
+            messages.append(str(error))
+    assert len(messages) > 100
+    assert all(message.startswith(f"'{path}' needs to ") for message in messages)
 
 
 def test_read_columns_of_other_things(tmp_path: Path) -> None:
