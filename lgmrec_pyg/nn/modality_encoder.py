@@ -121,13 +121,15 @@ class ModalityEncoder(Module):
         to_user, to_item = drop_weight(graph.to_user), drop_weight(graph.to_item)
         user = self.sum_conv(item, to_user, reverse=to_item, num_dst=num_users)
         count = self.sum_conv(described, to_user, num_dst=num_users).clamp_(min=1)
+        # Splits are concatenated in the backward pass, slices padded and summed up.
+        item_content, item_logits = item.split(split, dim=1)
         user_content, user_logits = user.split(split, dim=1)
         if self.user_logits == 'mean':
             user_logits = user_logits / count
         return ModalityContent(
             user_content / count,
-            item[:, : split[0]],
+            item_content,
             user_logits,
-            item[:, split[0] :],
+            item_logits,
             described,
         )
