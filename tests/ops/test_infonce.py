@@ -149,6 +149,16 @@ def test_choice_and_errors() -> None:
             infonce(anchors, keys, index, backend='fused')
 
 
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('k', [4, 40])
+def test_inner_products_above_one(backend: str, k: int) -> None:
+    # Not promised, but nothing that should end in a wrong number.
+    anchors, keys, index = draw(20, 60, k)
+    loss = infonce(5 * anchors.float(), keys.float(), index, 0.5, backend)
+    expected = reference(5 * anchors, keys, index, 0.5)
+    assert torch.allclose(loss.double(), expected, rtol=1e-5)
+
+
 def test_shapes_have_to_agree() -> None:
     anchors, keys, index = draw(4, 6, 3)
     with pytest.raises(ValueError, match=r'agree in width and type \(got 3 and 2'):

@@ -20,9 +20,10 @@ constexpr float LOG2E = 1.44269504f;
 typedef float Vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t Integers __attribute__((vector_size(4 * LANES)));
 
-// 2^x for -126 < x < 0.5, to 2 ulp.
+// 2^x for -126 < x < 127, to 2 ulp.
 inline Vector exp2_bounded(Vector x) {
-  const Integers whole = __builtin_convertvector(x - 0.5f, Integers);
+  // Conversions cut off, which is the floor of what is positive.
+  const Integers whole = __builtin_convertvector(x + 127.5f, Integers) - 127;
   const Vector f = x - __builtin_convertvector(whole, Vector);
   Vector p = f * 1.535336188e-4f + 1.339887440e-3f;
   p = p * f + 9.618437357e-3f;
