@@ -5,7 +5,9 @@ r"""Readers of the folder layout that multimodal recommendation shares:
 
 import csv
 import os.path as osp
+import re
 import warnings
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     import pandas as pd
 
+NPY_DAMAGE = (EOFError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 COLUMNS = ['userID', 'itemID', 'x_label']
 SEPARATORS = {',': 'comma', ';': 'semicolon', ' ': 'space', '|': 'bar'}
 
@@ -63,9 +66,9 @@ def read_interactions(path: str) -> Interactions:
             f'line ({str(error).strip()})'
         ) from error
     except (ValueError, OverflowError) as error:
-        raise _bad_cell_error(path) from error
+        raise _bad_cell_error(path, str(error)) from error
     if (frame < 0).any(axis=None) or (frame['x_label'] > 2).any():
-        raise _bad_cell_error(path)
+        raise _bad_cell_error(path, 'a number out of range')
     frame = _merge_repeated(path, frame)
     if not (frame['x_label'] == 0).any():
         raise ValueError(
@@ -128,7 +131,12 @@ def read_ids(path: str) -> list[str]:
         ValueError: If an id is empty or repeated, naming the line.
     """
     with open(path, encoding='utf-8-sig') as file:
-        ids = file.read().removesuffix('\n').split('\n')
+        try:
+            ids = file.read().removesuffix('\n').split('\n')
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"'{path}' needs to be encoded in UTF-8 ({error})"
+            ) from error
     lines: dict[str, int] = {}
     for line, id_ in enumerate(ids, 1):
         if id_ == '' or lines.setdefault(id_, line) != line:
@@ -184,23 +192,24 @@ def _read_csv(path: str, **kwargs: Any) -> 'pd.DataFrame':
             raise pd.errors.ParserError('The first line has more') from warning
 
 
-def _bad_cell_error(path: str) -> ValueError:
-    # Parsing again as text, with blank lines, finds the line of the bad value:
-    text = _read_csv(path, dtype=str, skip_blank_lines=False)[COLUMNS]
-    text = text[text.notna().any(axis=1)].fillna('')
-    allowed = {'userID': r'\d{1,18}(\.0+)?', 'itemID': r'\d{1,18}(\.0+)?'}
-    allowed['x_label'] = r'[012](\.0+)?'
-    good = np.stack(
-        [text[name].str.strip().str.fullmatch(allowed[name]) for name in COLUMNS],
-        axis=1,
-    )
-    row, column = np.argwhere(~good)[0]
-    name = COLUMNS[column]
-    kind = '0, 1 or 2' if name == 'x_label' else 'non-negative integers'
-    return ValueError(
-        f"'{path}' needs to hold {kind} in column '{name}' (got "
-        f"'{text[name].iloc[row]}' in line {text.index[row] + 2})"
-    )
+def _bad_cell_error(path: str, got: str) -> ValueError:
+    with open(path, encoding='utf-8-sig', errors='replace') as file:
+        names = next(file).rstrip('\n').split('\t')
+        for number, line in enumerate(file, start=2):
+            cells = dict(zip(names, line.rstrip('\n').split('\t'), strict=False))
+            wrong = [name for name in COLUMNS if not _is_good(name, cells.get(name))]
+            if wrong and line.strip(' \n') != '':
+                kind = '0, 1 or 2' if wrong[0] == 'x_label' else 'non-negative integers'
+                return ValueError(
+                    f"'{path}' needs to hold {kind} in column '{wrong[0]}' (got "
+                    f"'{cells.get(wrong[0], '')}' in line {number})"
+                )
+    return ValueError(f"'{path}' needs to hold non-negative integers (got {got})")
+
+
+def _is_good(name: str, cell: str | None) -> bool:
+    number = '[012]' if name == 'x_label' else '[0-9]{1,18}'
+    return re.fullmatch(rf' *{number}(\.0+)? *', cell or '') is not None
 
 
 def _merge_repeated(path: str, frame: 'pd.DataFrame') -> 'pd.DataFrame':
@@ -228,7 +237,7 @@ def _load_npy(path: str) -> np.ndarray:
         )
     try:
         x: np.ndarray = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except NPY_DAMAGE as error:
         raise ValueError(
             f"'{path}' needs to be a complete array of numbers; pickled objects "
             f'are not loaded ({error})'

@@ -1,3 +1,5 @@
+import re
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -5,15 +7,16 @@ from torch_geometric.data import HeteroData
 from torch_geometric.datasets import MovieLens, MovieLens1M, MovieLens100K
 from torch_geometric.datasets.movie_lens_100k import MOVIE_HEADERS, RATING_HEADERS
 
-from lgmrec_pyg.datasets.features.described_items import add_labels, add_texts
-from lgmrec_pyg.datasets.interactions.graph import graph_from_interactions
+from lgmrec_pyg.datasets.described_graph import graph_of_described_items
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLASSES = {'latest-small': MovieLens, '100k': MovieLens100K, '1m': MovieLens1M}
 NO_GENRES = ('unknown', '(no genres listed)')
-USER, MOVIE, RATING, TIMESTAMP = RATING_HEADERS
+MOVIE = 'movieId'
+RATING_TYPES = ('int64', 'int64', 'float64', 'int64')
+ID = re.compile(r'[0-9]{1,18}')
 
 
 def graph_from_movielens(
@@ -69,22 +72,16 @@ def graph_from_movielens(
         raise ValueError(f"'name' needs to be one of {tuple(CLASSES)} (got {name!r})")
     paths = _download(root, name)
     movies = _read_movies(paths[0], name)
-    data = graph_from_interactions(
+    labels = {id_: labels for id_, (_, labels) in movies.items()}
+    return graph_of_described_items(
         _read_ratings(paths, name),
-        user=USER,
-        item=MOVIE,
-        rating=None if kwargs.get('min_rating') is None else RATING,
-        timestamp=TIMESTAMP,
-        catalog=list(movies) if all_items else None,
+        {id_: '. '.join(_parts(*movie)) for id_, movie in movies.items()},
+        {'genre': labels} if genres else {},
+        encoder,
+        all_items,
+        cache,
         **kwargs,
     )
-    if encoder is not None:
-        texts = {id_: '. '.join(_parts(*movie)) for id_, movie in movies.items()}
-        data = add_texts(data, texts, encoder, cache)
-    if genres:
-        labels = {id_: labels for id_, (_, labels) in movies.items()}
-        data = add_labels(data, labels, 'genre')
-    return data
 
 
 class _RawFiles:
@@ -102,10 +99,9 @@ def _download(root: str, name: str) -> list[str]:
 
 
 def _read_movies(path: str, name: str) -> dict[int, tuple[str, list[str]]]:
-    import pandas as pd
-
     if name == 'latest-small':
-        frame = pd.read_csv(path, keep_default_na=False)
+        types = {MOVIE: 'int64', 'title': 'str', 'genres': 'str'}
+        frame = _read_csv(path, types, keep_default_na=False)
         rows = frame.itertuples(index=False, name=None)
         return {id_: (title, _split(genres)) for id_, title, genres in rows}
     separator = '|' if name == '100k' else '::'
@@ -116,7 +112,7 @@ def _read_movies(path: str, name: str) -> dict[int, tuple[str, list[str]]]:
             if line.isspace():
                 continue
             fields = line.rstrip('\n').split(separator)
-            if len(fields) != num_fields or not fields[0].isdigit():
+            if len(fields) != num_fields or not ID.fullmatch(fields[0]):
                 raise ValueError(
                     f"'{path}' needs to have {num_fields} fields separated by "
                     f"'{separator}' in every line, the first one an integer (got "
@@ -130,14 +126,31 @@ def _read_movies(path: str, name: str) -> dict[int, tuple[str, list[str]]]:
 def _read_ratings(paths: list[str], name: str) -> 'pd.DataFrame':
     import pandas as pd
 
+    types = dict(zip(RATING_HEADERS, RATING_TYPES, strict=True))
     if name == 'latest-small':
-        return pd.read_csv(paths[1])
+        return _read_csv(paths[1], types)
     if name == '100k':
         options: dict[str, Any] = {'sep': '\t', 'names': RATING_HEADERS}
-        return pd.concat(pd.read_csv(path, **options) for path in paths[2:4])
+        return pd.concat(_read_csv(path, types, **options) for path in paths[2:4])
     # Every other field is what the single-character separator finds inside '::'.
-    frame = pd.read_csv(paths[2], sep=':', header=None, usecols=[0, 2, 4, 6])
+    places = dict(zip([0, 2, 4, 6], RATING_TYPES, strict=True))
+    frame = _read_csv(paths[2], places, sep=':', header=None)
     return frame.set_axis(RATING_HEADERS, axis=1)
+
+
+def _read_csv(path: str, types: dict[Any, str], **options: Any) -> 'pd.DataFrame':
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        # Rows longer than the first would silently lose their last fields:
+        warnings.simplefilter('error', pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(path, dtype=types, index_col=False, **options)
+            return frame[list(types)]
+        except (LookupError, OverflowError, ValueError, Warning) as error:
+            raise ValueError(
+                f"'{path}' needs to have columns of the types {types} ({error})"
+            ) from error
 
 
 def _split(genres: str) -> list[str]:

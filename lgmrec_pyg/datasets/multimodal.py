@@ -12,6 +12,7 @@ from torch_geometric.data import HeteroData, InMemoryDataset
 from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
 from lgmrec_pyg.datasets.read_only import refuse_read_only
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes, validate_graph
+from lgmrec_pyg.storage.atomic import atomic_write
 
 SUFFIX = '_feat.npy'
 ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
@@ -131,16 +132,13 @@ class MultimodalDataset(InMemoryDataset):
         return '_'.join([self.name, *self.modalities, digest]) + '.pt'
 
     def process(self) -> None:
-        partial = f'{self.processed_paths[0]}.{os.getpid()}'
         try:
             data = self._read_graph()
             if self.pre_transform is not None:
                 data = self.pre_transform(data)
-            self.save([data], partial)
-            os.replace(partial, self.processed_paths[0])
+            with atomic_write(self.processed_paths[0]) as partial:
+                self.save([data], partial)
         finally:
-            if osp.exists(partial):
-                os.remove(partial)
             if not os.listdir(self.processed_dir):
                 os.rmdir(self.processed_dir)
 

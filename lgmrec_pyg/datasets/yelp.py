@@ -1,21 +1,36 @@
 import os
 from array import array
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.features.described_items import add_labels, add_texts
-from lgmrec_pyg.datasets.interactions.graph import graph_from_interactions
+from lgmrec_pyg.datasets.described_graph import graph_of_described_items
 from lgmrec_pyg.datasets.json_lines import read_json_lines
+from lgmrec_pyg.datasets.json_values import (
+    to_id,
+    to_labels,
+    to_number,
+    to_seconds,
+    to_text,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-USER, BUSINESS, STARS, DATE = REVIEW_KEYS = ['user_id', 'business_id', 'stars', 'date']
-BUSINESS_KEYS = [BUSINESS, 'name', 'categories', 'city']
+REVIEW_FIELDS = {
+    'user_id': to_id,
+    'business_id': to_id,
+    'stars': to_number,
+    'date': to_seconds,
+}
+BUSINESS_FIELDS = {
+    'business_id': to_id,
+    'name': to_text,
+    'categories': to_labels,
+    'city': to_text,
+}
 
 
 def graph_from_yelp(
@@ -74,78 +89,42 @@ def graph_from_yelp(
             '(got None)'
         )
     table = {} if businesses is None else _read_businesses(businesses)
-    data = graph_from_interactions(
+    labels = {id_: labels for id_, (_, labels, _) in table.items()}
+    return graph_of_described_items(
         _read_reviews(reviews),
-        user=USER,
-        item=BUSINESS,
-        rating=None if kwargs.get('min_rating') is None else STARS,
-        timestamp=DATE,
-        catalog=list(table) if all_items else None,
+        {id_: _text(*fields) for id_, fields in table.items()},
+        {'category': labels} if categories else {},
+        encoder,
+        all_items,
+        cache,
         **kwargs,
     )
-    if encoder is not None:
-        texts = {id_: _text(*fields) for id_, fields in table.items()}
-        data = add_texts(data, texts, encoder, cache)
-    if categories:
-        labels = {id_: labels for id_, (_, labels, _) in table.items()}
-        data = add_labels(data, labels, 'category')
-    return data
 
 
 def _read_reviews(path: str | os.PathLike[str]) -> 'pd.DataFrame':
     import pandas as pd
 
     codes: tuple[dict[str, int], dict[str, int]] = {}, {}
-    pairs = array('i'), array('i')
-    stars, times = array('d'), array('q')
-    for number, values in read_json_lines(path, REVIEW_KEYS):
-        try:
-            for ids, column, id_ in zip(codes, pairs, values[:2], strict=True):
-                column.append(ids.setdefault(_id(id_), len(ids)))
-            stars.append(values[2])
-            times.append(_seconds(values[3]))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"'{path}' needs to hold ids, a number of stars and a date per line "
-                f'(got {dict(zip(REVIEW_KEYS, values, strict=True))} in line {number})'
-            ) from error
-    frame = {
-        key: pd.Categorical.from_codes(np.asarray(column), list(ids))
-        for key, column, ids in zip(REVIEW_KEYS[:2], pairs, codes, strict=True)
-    }
-    return pd.DataFrame({**frame, STARS: np.asarray(stars), DATE: np.asarray(times)})
+    users, items, stars, times = array('i'), array('i'), array('d'), array('q')
+    for review in read_json_lines(path, REVIEW_FIELDS):
+        user, item, star, time = review.values()
+        users.append(codes[0].setdefault(user, len(codes[0])))
+        items.append(codes[1].setdefault(item, len(codes[1])))
+        stars.append(star)
+        times.append(time)
+    ids = [
+        pd.Categorical.from_codes(np.asarray(column), list(values))
+        for column, values in zip((users, items), codes, strict=True)
+    ]
+    columns = [*ids, np.asarray(stars), np.asarray(times)]
+    return pd.DataFrame(dict(zip(REVIEW_FIELDS, columns, strict=True)))
 
 
 def _read_businesses(
     path: str | os.PathLike[str],
 ) -> dict[str, tuple[str, list[str], str]]:
-    out = {}
-    for number, (id_, name, categories, city) in read_json_lines(path, BUSINESS_KEYS):
-        try:
-            out[_id(id_)] = str(name or ''), _labels(categories), str(city or '')
-        except TypeError as error:
-            raise ValueError(
-                f"'{path}' needs to hold an id and categories as text per line "
-                f'(got {id_!r} and {categories!r} in line {number})'
-            ) from error
-    return out
-
-
-def _id(value: Any) -> str:
-    if not isinstance(value, str) or value == '':
-        raise TypeError
-    return value
-
-
-def _labels(categories: str | list[str] | None) -> list[str]:
-    if isinstance(categories, str):
-        categories = categories.split(',')
-    return [label for label in map(str.strip, categories or []) if label]
-
-
-def _seconds(date: str) -> int:
-    moment = datetime.fromisoformat(date)
-    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp())
+    rows = (row.values() for row in read_json_lines(path, BUSINESS_FIELDS))
+    return {id_: (name, labels, city) for id_, name, labels, city in rows}
 
 
 def _text(name: str, categories: list[str], city: str) -> str:

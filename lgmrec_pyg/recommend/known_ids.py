@@ -4,8 +4,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lgmrec_pyg.ids import as_ids, kind_of
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.ids import IdMap, as_ids, kind_of
 
 UNKNOWN = ('error', 'skip')
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgmrec_pyg.datasets import read_features, read_interactions
+from lgmrec_pyg.datasets import read_features, read_ids, read_interactions
 
 HEADER = 'userID\titemID\tx_label\n'
 
@@ -128,6 +128,10 @@ def test_read_interactions_merges_repeated_pairs(tmp_path: Path) -> None:
         ),
         (HEADER + '0\t1\t0\t9\n0\t2\t0\t9\n', '3 tab-separated fields in every line'),
         (HEADER + '0 1 0\n', "(got '0 1 0' in line 2)"),
+        (HEADER + '0\t1\t0\n  \n٣\t2\t0\n', "'userID' (got '٣' in line 4)"),
+        (HEADER + '0\t\u20283\t0\n', "'itemID' (got '\u20283' in line 2)"),
+        (HEADER + '0\t1\t0\n\n\t', "'userID' (got '' in line 4)"),
+        (HEADER + '0\t1\tx\t2\t0\n', "'x_label' (got 'x' in line 2)"),
     ],
 )
 def test_read_interactions_errors(tmp_path: Path, text: str, message: str) -> None:
@@ -227,6 +231,35 @@ def test_read_features_never_unpickles(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ValueError, match='another format, such as a pickle'):
         read_features(str(path), num_items=1)
+
+
+@pytest.mark.parametrize(
+    ('old', 'new'),
+    [
+        (b'}  ', b'}( '),
+        (b'<f8', b',f8'),
+        (b'(20, 2), }    ', b'(True, 2), }'),
+        (b'(20, 2), }' + b' ' * 20, b'(20, %d)}' % 10**20),
+    ],
+)
+def test_read_features_of_damaged_headers(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    path = tmp_path / 'text_feat.npy'
+    np.save(path, np.zeros((20, 2)))
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new.ljust(len(old)), 1))
+    with pytest.raises(ValueError, match='needs to be a complete array'):
+        read_features(str(path), num_items=1)
+
+
+def test_read_ids_of_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / 'item_ids.txt'
+    path.write_text('Café\nä\n', encoding='latin-1')
+    message = f"'{path}' needs to be encoded in UTF-8 ('utf-8' codec"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_ids(str(path))
 
 
 def test_read_features_of_other_files(tmp_path: Path) -> None:

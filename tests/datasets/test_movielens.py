@@ -120,15 +120,38 @@ def test_graph_from_movielens_keeps_half_stars(tmp_path: Path) -> None:
     [
         ('100k', 'u.item', '11|Title|1', "24 fields separated by '|' in every line"),
         ('1m', 'movies.dat', 'x::Title::', "(got 'x::Title::' in line 1)"),
+        ('1m', 'movies.dat', '²::Title::', "(got '²::Title::' in line 1)"),
+        ('1m', 'movies.dat', f'{"9" * 5000}::A::', "(got '99999999"),
+        ('1m', 'ratings.dat', '1::10::3', 'have columns of the types {'),
+        ('1m', 'ratings.dat', '1::10::x::100', 'have columns of the types {'),
+        ('1m', 'ratings.dat', '', '(No columns to parse'),
+        ('1m', 'ratings.dat', f'{"9" * 99}::1::3::1', 'have columns of the types {'),
+        ('100k', 'u1.base', '1\t10\t3\t100\t7', 'have columns of the types {'),
+        ('100k', 'u1.test', '1\t10', 'have columns of the types {'),
+        ('latest-small', 'ml-latest-small/ratings.csv', 'userId,movieId', "'rating'"),
+        (
+            'latest-small',
+            'ml-latest-small/movies.csv',
+            'movieId,title,genres\nx,A,B',
+            'have columns of the types {',
+        ),
+        (
+            'latest-small',
+            'ml-latest-small/movies.csv',
+            'movieId,title,genres\n1,A,B,C',
+            'have columns of the types {',
+        ),
     ],
 )
 def test_graph_from_movielens_of_malformed_files(
     tmp_path: Path, name: str, file: str, line: str, message: str
 ) -> None:
     root = write_raw(tmp_path, name)
-    (tmp_path / 'raw' / file).write_text(f'{line}\n')
-    with pytest.raises(ValueError, match=re.escape(message)):
+    path = tmp_path / 'raw' / file
+    path.write_text(f'{line}\n', encoding='latin-1')
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
         graph_from_movielens(root, name)
+    assert str(info.value).startswith(f"'{path}' needs to h")
 
 
 def test_graph_from_movielens_errors(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from lgmrec_pyg.datasets import graph_from_yelp
 from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
 
+REVIEW_KEYS = ('user_id', 'business_id', 'stars', 'date')
 REVIEWS = [
     ('u2', 'b1', 5.0, '2018-07-07 22:09:11'),
     ('u2', 'b3', 4.0, '2012-01-03 15:28:18'),
@@ -28,8 +29,7 @@ BUSINESSES: list[tuple[str, str, Any, str]] = [
 
 
 def write_reviews(path: Path, rows: list[tuple]) -> str:
-    names = ('user_id', 'business_id', 'stars', 'date')
-    records = [dict(zip(names, row, strict=True)) for row in rows]
+    records = [dict(zip(REVIEW_KEYS, row, strict=True)) for row in rows]
     text = ''.join(
         json.dumps({'review_id': str(i), 'text': 'x\n' * 99, **record}) + '\n'
         for i, record in enumerate(records)
@@ -97,21 +97,34 @@ def test_graph_from_yelp_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'row',
+    ('change', 'message'),
     [
-        (None, 'b1', 5.0, '2018-07-07 22:09:11'),
-        ('u1', '', 5.0, '2018-07-07 22:09:11'),
-        ('u1', 'b1', 'five', '2018-07-07 22:09:11'),
-        ('u1', 'b1', 5.0, '07/07/2018'),
-        ('u1', 'b1', 5.0, None),
+        ({'user_id': None}, "an id of valid Unicode in 'user_id' (got None"),
+        ({'business_id': ''}, "an id of valid Unicode in 'business_id' (got ''"),
+        ({'business_id': 'b\ud800'}, "'business_id' (got 'b\\ud800'"),
+        ({'stars': 'five'}, "a finite number in 'stars' (got 'five'"),
+        ({'stars': True}, "a finite number in 'stars' (got True"),
+        ({'stars': float('inf')}, "a finite number in 'stars' (got inf"),
+        ({'stars': float('nan')}, "a finite number in 'stars' (got nan"),
+        ({'stars': 10**400}, "a finite number in 'stars' (got 1"),
+        (
+            {'date': '07/07/2018'},
+            "a date such as 2018-07-07 22:09:11 in 'date' (got '07",
+        ),
+        ({'date': None}, "in 'date' (got None"),
     ],
 )
-def test_graph_from_yelp_of_malformed_reviews(tmp_path: Path, row: tuple) -> None:
-    path = write_reviews(tmp_path / 'review.json', [*REVIEWS[:2], row, *REVIEWS])
-    message = f"'{path}' needs to hold ids, a number of stars and a date per line"
-    pattern = re.escape(message) + r' \(got {.* in line 3\)'
-    with pytest.raises(ValueError, match=pattern):
-        graph_from_yelp(path)
+@pytest.mark.parametrize('min_rating', [None, 2])
+def test_graph_from_yelp_of_malformed_reviews(
+    tmp_path: Path, change: dict, message: str, min_rating: int | None
+) -> None:
+    row = dict(zip(REVIEW_KEYS, REVIEWS[0], strict=True)) | change
+    rows = [*REVIEWS[:2], tuple(row.values()), *REVIEWS]
+    path = write_reviews(tmp_path / 'review.json', rows)
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
+        graph_from_yelp(path, min_rating=min_rating)
+    assert str(info.value).startswith(f"'{path}' needs to hold ")
+    assert str(info.value).endswith(' in line 3)')
 
 
 def test_graph_from_yelp_of_malformed_businesses(tmp_path: Path) -> None:
@@ -119,9 +132,13 @@ def test_graph_from_yelp_of_malformed_businesses(tmp_path: Path) -> None:
     path = tmp_path / 'business.json'
     write_businesses(path)
     path.write_text(path.read_text() + '{"business_id": "b7"\n')
-    with pytest.raises(ValueError, match=r'a JSON object per line .* in line 5: '):
+    with pytest.raises(ValueError, match=r'a JSON object per line .* in line 5\)'):
         graph_from_yelp(reviews, str(path))
-    record = {'business_id': 'b7', 'name': 'x', 'categories': 3, 'city': 'y'}
-    path.write_text(json.dumps(record))
-    with pytest.raises(ValueError, match=r"got 'b7' and 3 in line 1"):
-        graph_from_yelp(reviews, str(path))
+    record = {'business_id': 'b7', 'name': 'x', 'categories': 'z', 'city': 'y'}
+    for key, value in [('business_id', 7), ('categories', 3), ('name', ['x'])]:
+        path.write_text(json.dumps(record | {key: value}))
+        message = rf"business\.json' needs .* in '{key}' \(got .* in line 1\)"
+        with pytest.raises(ValueError, match=message):
+            graph_from_yelp(reviews, str(path))
+    with pytest.raises(ValueError, match=r"with the key 'name' \(got the keys"):
+        graph_from_yelp(reviews, reviews)

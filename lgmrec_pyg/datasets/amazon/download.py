@@ -5,8 +5,8 @@ from torch import Tensor
 
 from lgmrec_pyg.datasets.amazon.image_features import find_image_features_problem
 from lgmrec_pyg.datasets.amazon.raw import BASE_URL, FILES, raw_path, raw_url
-from lgmrec_pyg.datasets.amazon.records import find_gzip_problem
 from lgmrec_pyg.datasets.http.download import download
+from lgmrec_pyg.datasets.json_lines import find_gzip_problem
 
 SOURCE = (
     'They are distributed as part of MMRec (https://github.com/enoche/MMRec), see its '

@@ -6,7 +6,9 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lgmrec_pyg.datasets.amazon.records import read_records
+from lgmrec_pyg.datasets.amazon.records import parse_record, to_word
+from lgmrec_pyg.datasets.json_lines import read_json_lines
+from lgmrec_pyg.datasets.json_values import to_number, to_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,12 @@ FILES = {
     'reviews': 'categoryFiles/reviews_{}_5.json.gz',
     'text': 'categoryFiles/meta_{}.json.gz',
     'image': 'image_features/categoryFiles/image_features_{}.b',
+}
+REVIEW_FIELDS = {
+    'reviewerID': to_word,
+    'asin': to_word,
+    'overall': to_number,
+    'unixReviewTime': to_whole,
 }
 ASIN = re.compile(rb"""['"]asin['"]\s*:\s*u?['"]([^'"]*)['"]""")
 SPACE = re.compile(r'\s+')
@@ -66,25 +74,10 @@ def read_reviews(path: str) -> 'pd.DataFrame':
     """
     import pandas as pd
 
-    rows = []
-    for number, review in enumerate(read_records(path), 1):
-        user_id, item_id = review.get('reviewerID'), review.get('asin')
-        for key, value in [('reviewerID', user_id), ('asin', item_id)]:
-            if not isinstance(value, str) or value.split() != [value]:
-                raise ValueError(
-                    f"'{path}' needs to hold an id without spaces in '{key}' (got "
-                    f'{value!r} in record {number})'
-                )
-        rating, timestamp = review.get('overall'), review.get('unixReviewTime')
-        rows.append((user_id, item_id, rating, timestamp))
+    records = read_json_lines(path, REVIEW_FIELDS, parse=parse_record)
+    rows = [tuple(record.values()) for record in records]
     frame = pd.DataFrame(rows, columns=['user_id', 'item_id', 'rating', 'timestamp'])
-    try:
-        return frame.astype({'rating': 'float64', 'timestamp': 'int64'})
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"'{path}' needs to hold numbers in 'overall' and 'unixReviewTime' "
-            f'({error})'
-        ) from error
+    return frame.astype({'rating': 'float64', 'timestamp': 'int64'})
 
 
 def read_product_texts(path: str, asins: Collection[str]) -> dict[str, str]:
@@ -107,7 +100,7 @@ def read_product_texts(path: str, asins: Collection[str]) -> dict[str, str]:
         return not found or not wanted.isdisjoint(found)
 
     texts: dict[str, str] = {}
-    for product in read_records(path, is_wanted):
+    for product in read_json_lines(path, select=is_wanted, parse=parse_record):
         asin = product.get('asin')
         if isinstance(asin, str) and asin in asins and asin not in texts:
             text = product_text(product)
@@ -129,6 +122,11 @@ def product_text(product: dict[str, Any]) -> str:
 
 
 def _words(value: Any) -> list[str]:
-    if isinstance(value, (list, tuple)):
-        return [word for part in value for word in _words(part)]
-    return [value] if isinstance(value, str) else []
+    out, rest = [], [value]
+    while rest:  # Not by recursion: whoever nests deeply would exhaust the stack.
+        value = rest.pop()
+        if isinstance(value, str):
+            out.append(value)
+        elif isinstance(value, (list, tuple)):
+            rest.extend(reversed(value))
+    return out

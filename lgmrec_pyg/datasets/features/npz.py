@@ -22,7 +22,10 @@ DAMAGES = (
     EOFError,
     MemoryError,
     OSError,
+    OverflowError,
     RuntimeError,  # Of encrypted members, and of unknown compressions.
+    SyntaxError,
+    TypeError,
     ValueError,
     lzma.LZMAError,
     tokenize.TokenError,

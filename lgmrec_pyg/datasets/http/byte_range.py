@@ -52,7 +52,8 @@ def request(
 
     Raises:
         ValueError: If :obj:`url` is neither HTTP nor HTTPS.
-        OSError: If the server cannot be reached or reports an error.
+        OSError: If the server cannot be reached, reports an error, or sends
+            something else than the bytes of the file.
         HTTPException: If the answer is malformed.
     """
     check_url(url)
@@ -96,6 +97,7 @@ def _open(url: str, headers: dict[str, str], timeout: float) -> Answer:
     headers = {'User-Agent': 'lgmrec_pyg', 'Accept-Encoding': 'identity', **headers}
     opener = urllib.request.build_opener(_Redirects)
     stream = opener.open(Request(url, headers=headers), timeout=timeout)
+    _check_answer(url, stream)
     start, total = 0, _to_int(stream.headers.get('Content-Length'))
     if stream.status == 206:
         text = stream.headers.get('Content-Range', '')
@@ -105,6 +107,18 @@ def _open(url: str, headers: dict[str, str], timeout: float) -> Answer:
         total = _to_int(match[2]) if match else None
     md5 = stream.headers.get('Content-MD5') if stream.status == 200 else None
     return Answer(stream, start, total, _find_validator(stream.headers), md5)
+
+
+def _check_answer(url: str, stream: HTTPResponse) -> None:
+    codings = ', '.join(stream.headers.get_all('Content-Encoding', []))
+    # Apache declares as such what a file itself is:
+    own = ('gzip', 'x-gzip') if urlsplit(url).path.endswith('.gz') else ()
+    reason = None if stream.status in (200, 206) else stream.reason
+    if reason is None and codings.strip().lower() not in ('', 'identity', *own):
+        reason = f"{stream.reason}, but encoded as '{codings}'"
+    if reason is not None:
+        stream.close()
+        raise HTTPError(url, stream.status, reason, stream.headers, stream)
 
 
 def _find_validator(headers: Message) -> str | None:

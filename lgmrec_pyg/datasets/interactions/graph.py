@@ -1,4 +1,5 @@
 import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,8 @@ def _check_arguments(
         raise ValueError(
             "'timestamp' needs to name a column for 'split' to be 'time' (got None)"
         )
+    if not isinstance(min_rating, (Real, type(None))):
+        raise ValueError(f"'min_rating' needs to be a number (got {min_rating!r})")
     if min_rating is not None and rating is None:
         raise ValueError("'rating' needs to name a column for 'min_rating' (got None)")
     if rating is not None and min_rating is None:

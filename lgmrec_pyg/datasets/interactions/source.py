@@ -1,6 +1,7 @@
 r"""Reads the columns of a table from wherever they are."""
 
 import csv
+import errno
 import lzma
 import os
 import os.path as osp
@@ -159,6 +160,7 @@ def _read_text(
     ):
         # Lines longer than the header would silently lose their last fields:
         warnings.simplefilter('error', pd.errors.ParserWarning)
+        _check_archive(path)
         try:
             # As a row: pandas would give names that repeat a number, silently.
             first = pd.read_csv(path, header=None, nrows=1, **strings, **options)
@@ -186,6 +188,16 @@ def _read_text(
     return TableSource(frame[~blank], f"'{path}'", 'line')
 
 
+def _check_archive(path: str) -> None:
+    if path.lower().endswith('.zip'):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if len(names) != 1:
+            raise ValueError(
+                f"'{path}' needs to be an archive of a single file (got {names[:20]})"
+            )
+
+
 @contextmanager
 def _naming(
     path: str, needed: str, damages: tuple[type[Exception], ...]
@@ -193,7 +205,8 @@ def _naming(
     try:
         yield
     except damages as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number not in (None, errno.EINVAL):
             raise  # It is about access to the file, not about its content.
         raise ValueError(f"'{path}' needs to be {needed} ({error})") from error
 

@@ -1,3 +1,4 @@
+import gzip
 import os
 import os.path as osp
 import warnings
@@ -21,7 +22,9 @@ DAMAGE = (
     EOFError,
     LookupError,
     RuntimeError,
+    TypeError,
     ValueError,
+    gzip.BadGzipFile,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -67,7 +70,7 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
     edge_type = _choose(graph, interactions, folder)
     data = HeteroData()
     for node_type, source in ((USER, edge_type[0]), (ITEM, edge_type[2])):
-        data[node_type].num_nodes = int(graph['num_nodes_dict'][source])
+        data[node_type].num_nodes = graph['num_nodes_dict'][source]
         path = mapping_path(folder, source)
         if osp.isfile(path):
             data[node_type].ids = read_ids(path, data[node_type].num_nodes)
@@ -115,6 +118,9 @@ def _read_graph(raw: str) -> dict[str, Any]:
     try:
         with quiet():
             graph: dict[str, Any] = reader(raw, **options)[0]
+        ends = {end for key in graph['edge_index_dict'] for end in key[::2]}
+        counts = graph['num_nodes_dict']
+        graph['num_nodes_dict'] = {end: int(counts[end]) for end in ends}
         if 'node_feat_dict.npz' in files:
             # The reader sorts modalities, but models may anchor on the first:
             with np.load(osp.join(raw, 'node_feat_dict.npz')) as stored:

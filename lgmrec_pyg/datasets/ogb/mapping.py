@@ -9,8 +9,16 @@ from typing import Any
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import ITEM, USER
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.ids import IdMap, as_ids
 
+DAMAGE = (
+    EOFError,
+    LookupError,
+    ValueError,
+    csv.Error,
+    gzip.BadGzipFile,
+    zlib.error,
+)
 HEADER = ['ent idx', 'ent name']
 README = """\
 Each `<type>_entidx2name.csv.gz` maps the indices of nodes to their ids: strings
@@ -20,6 +28,21 @@ within quotation marks, or integers. Without such a file, the indices are the id
 
 def mapping_path(folder: str, node_type: str) -> str:
     return osp.join(folder, 'mapping', f'{node_type}_entidx2name.csv.gz')
+
+
+def check_ids(data: HeteroData) -> None:
+    r"""Refuses ids that :meth:`read_ids` would not read as they are."""
+    limit = csv.field_size_limit()
+    for node_type in (USER, ITEM):
+        ids = data[node_type].get('ids', [])
+        for position, id_ in enumerate(as_ids(ids, f'{node_type}.ids').tolist()):
+            if isinstance(id_, str) and (len(id_) > limit or '\0' in id_):
+                rest = f'... of {len(id_):,} characters' * (len(id_) > limit)
+                raise ValueError(
+                    f"'{node_type}.ids' needs to hold ids of at most {limit:,} "
+                    f"characters, without '\\0' (got {id_[:20]!r}{rest} in position "
+                    f'{position})'
+                )
 
 
 def write_mapping(data: HeteroData, folder: str) -> str:
@@ -46,7 +69,7 @@ def read_ids(path: str, num_nodes: int) -> list[Any]:
         if '"' not in body and all(map(_is_canonical, ids)):
             ids = list(map(int, ids))
         ids = IdMap(ids).ids
-    except (EOFError, LookupError, ValueError, csv.Error, zlib.error) as error:
+    except DAMAGE as error:
         raise ValueError(
             f"'{path}' needs to map each index to a unique id ({error})"
         ) from error

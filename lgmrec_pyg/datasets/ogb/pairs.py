@@ -13,6 +13,15 @@ from lgmrec_pyg.datasets.ogb.package import allow_ogb_files
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER
 
 SPLITS = dict(zip(('train', 'valid', 'test'), ('edge_index', *LABELS), strict=True))
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
 # As in ogbl-biokg and in ogbl-citation2:
 ENDS = {'head': 'tail', 'source_node': 'target_node'}
 
@@ -62,7 +71,7 @@ def _load(path: str) -> dict[str, Any]:
     try:
         with allow_ogb_files():
             out = torch.load(path, map_location='cpu', weights_only=True)
-    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise ValueError(
             f"'{path}' needs to hold arrays in plain containers: anything else, such "
             f'as objects that could run code, is not loaded'

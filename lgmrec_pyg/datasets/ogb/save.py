@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.ogb.mapping import write_mapping
+from lgmrec_pyg.datasets.ogb.mapping import check_ids, write_mapping
 from lgmrec_pyg.datasets.ogb.package import import_ogb, quiet
 from lgmrec_pyg.datasets.ogb.pairs import SPLITS, to_split
 from lgmrec_pyg.graph import (
@@ -49,10 +49,9 @@ def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) ->
             split_edge = dataset.get_edge_split()
 
     The folder is written aside, as :obj:`<root>/.ogbl_*`, which a killed writer
-    leaves behind, and put in its place at the end. The format has
-    the :obj:`ogb` package write the split and the meta information via
-    :meth:`torch.save`; they hold arrays, strings and numbers, and
-    :meth:`allow_ogb_files` is enough to read them.
+    leaves behind, and put in its place at the end. The split and the meta
+    information, which :obj:`ogb` writes via :meth:`torch.save`, hold arrays,
+    strings and numbers: :meth:`allow_ogb_files` is enough to read them.
 
     .. note::
 
@@ -73,30 +72,20 @@ def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) ->
     Raises:
         FileExistsError: If the folder exists, unless :obj:`overwrite` is set.
         ImportError: If :obj:`ogb` is not installed.
-        ValueError: If the name or the graph does not fit the format, in which
-            case nothing is written.
+        ValueError: If the name, the graph or an id does not fit the format, in
+            which case nothing is written.
     """
-    saver_cls = import_ogb('io').DatasetSaver
+    import_ogb('io')
     root = osp.abspath(osp.expanduser(root))
     folder = osp.join(root, folder_name(name))
     validate_graph(data)
+    check_ids(data)
     _check_fits(data)
     if osp.lexists(folder) and not overwrite:
         raise FileExistsError(f"'{folder}' exists: pass 'overwrite=True' to replace it")
     os.makedirs(root, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.ogbl_', dir=root) as partial:
-        mapping = write_mapping(data, partial)
-        with quiet():
-            saver = saver_cls(name, True, 1, root=osp.join(partial, 'submission'))
-            written = saver.dataset_dir
-            saver.save_graph_list([_to_graph(data)])
-            saver.save_split(to_split(data), 'default')
-            saver.copy_mapping_dir(mapping)
-            saver.save_task_info('link prediction', 'recall@20')
-            # The meta information names where the dataset will be, not where it is:
-            saver.meta_dict_path = osp.join(written, 'meta_dict.pt')
-            saver.dataset_dir = folder
-            saver.get_meta_dict()
+        written = _write(data, name, partial, folder)
         _sync(written)
         _move(written, folder, aside=osp.join(partial, 'replaced'))
     return folder
@@ -138,6 +127,23 @@ def _check_fits(data: HeteroData) -> None:
                 f'The graph needs to be as it is before transforms, since the format '
                 f"of OGB has no place for {sorted(further)} of '{key}'"
             )
+
+
+def _write(data: HeteroData, name: str, partial: str, folder: str) -> str:
+    mapping = write_mapping(data, partial)
+    with quiet():
+        root = osp.join(partial, 'submission')
+        saver = import_ogb('io').DatasetSaver(name, True, 1, root=root)
+        written: str = saver.dataset_dir
+        saver.save_graph_list([_to_graph(data)])
+        saver.save_split(to_split(data), 'default')
+        saver.copy_mapping_dir(mapping)
+        saver.save_task_info('link prediction', 'recall@20')
+        # The meta information names where the dataset will be, not where it is:
+        saver.meta_dict_path = osp.join(written, 'meta_dict.pt')
+        saver.dataset_dir = folder
+        saver.get_meta_dict()
+    return written
 
 
 def _to_graph(data: HeteroData) -> dict[str, Any]:

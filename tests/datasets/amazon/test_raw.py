@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amazon_files import ASINS, product, products, review, reviews, write_lines
@@ -39,19 +40,24 @@ def test_read_reviews(tmp_path: Path) -> None:
         'rating': [5.0, 5.0],
         'timestamp': [7, 5],
     }
-    assert len(read_reviews(str(write_lines(tmp_path / 'b', reviews())))) == 101
-    assert len(read_reviews(str(write_lines(tmp_path / 'c', [])))) == 0
+    assert len(read_reviews(str(write_lines(tmp_path / 'b.gz', reviews())))) == 101
+    assert len(read_reviews(str(write_lines(tmp_path / 'c.gz', [])))) == 0
 
 
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'reviewerID': None}, "'reviewerID' (got None in record 2)"),
-        ({'asin': 3}, "'asin' (got 3 in record 2)"),
-        ({'asin': 'B 1'}, "'asin' (got 'B 1' in record 2)"),
-        ({'reviewerID': ''}, "'reviewerID' (got '' in record 2)"),
-        ({'unixReviewTime': None}, "numbers in 'overall' and 'unixReviewTime'"),
-        ({'overall': 'five'}, "numbers in 'overall' and 'unixReviewTime'"),
+        ({'reviewerID': None}, "an id of valid Unicode in 'reviewerID' (got None"),
+        ({'asin': 3}, "'asin' (got 3 in line 2)"),
+        ({'asin': 'B 1'}, "an id without spaces in 'asin' (got 'B 1' in line 2)"),
+        ({'reviewerID': ''}, "'reviewerID' (got '' in line 2)"),
+        ({'asin': 'B\ud800'}, "'asin' (got 'B\\ud800' in line 2)"),
+        ({'unixReviewTime': None}, "'unixReviewTime' (got None in line 2)"),
+        ({'unixReviewTime': 1.5}, 'a whole number of at most 9,007,199,254,740,992'),
+        ({'unixReviewTime': 10**400}, "'unixReviewTime' (got 1"),
+        ({'overall': 'five'}, "a finite number in 'overall' (got 'five' in line 2)"),
+        ({'overall': True}, "'overall' (got True in line 2)"),
+        ({'overall': float('inf')}, "'overall' (got inf in line 2)"),
     ],
 )
 def test_read_reviews_errors(tmp_path: Path, change: dict, message: str) -> None:
@@ -61,6 +67,13 @@ def test_read_reviews_errors(tmp_path: Path, change: dict, message: str) -> None
     with pytest.raises(ValueError, match=re.escape(message)) as info:
         read_reviews(str(path))
     assert str(info.value).startswith(f"'{path}' needs to hold ")
+
+
+def test_read_reviews_without_a_key(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / 'a.json.gz', ["{'reviewerID': 'A1USER'}"])
+    message = "objects with the key 'asin' (got the keys ['reviewerID'] in line 1)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_reviews(str(path))
 
 
 def test_product_text() -> None:
@@ -75,6 +88,11 @@ def test_product_text() -> None:
     )
     assert product_text({'asin': 'B1', 'price': 3.2, 'categories': [[]]}) == ''
     assert product_text({'title': ' &nbsp; ', 'brand': 3}) == ''
+    nested: Any = ('C', 'D')
+    for _ in range(10**4):
+        nested = ['B', nested, 'E']
+    words = ['B'] * 10**4 + ['C', 'D'] + ['E'] * 10**4
+    assert product_text({'title': 'A', 'brand': nested}) == ' '.join(['A', *words])
 
 
 def test_read_product_texts(tmp_path: Path) -> None:
@@ -103,5 +121,5 @@ def test_read_product_texts_parses_what_is_wanted(tmp_path: Path) -> None:
         'B000000001': 'as JSON',
         'B000000002': "the 'asin': 'B000000005' of another",
     }
-    with pytest.raises(ValueError, match='broken in line 1'):
+    with pytest.raises(ValueError, match=r'dictionary literal either, in line 1'):
         read_product_texts(path, {'B000000005'})

@@ -22,6 +22,7 @@ from file_server import (
     failing,
     ignoring_range,
     redirecting,
+    send,
     sending,
     stalling_after,
 )
@@ -383,9 +384,47 @@ def test_download_by_two_processes(server: FileServer, tmp_path: Path) -> None:
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
-def test_download_of_a_compressed_file(server: FileServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize('status', [201, 203, 204])
+def test_download_of_an_answer_without_the_file(
+    server: FileServer, tmp_path: Path, status: int
+) -> None:
+    for behaviours, kept in [([], ''), ([breaking_after(4000)], '4,000 bytes are k')]:
+        server.behaviours = [*behaviours, failing(status)]
+        with pytest.raises(DownloadError, match=rf'\({status} [A-Z].*\).*{kept}'):
+            fetch(server, tmp_path)
+        assert len(list_files(tmp_path)) == (2 if kept else 0)
+    assert (tmp_path / 'raw' / 'a.bin.part').read_bytes() == CONTENT[:4000]
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize('encoding', ['gzip', 'x-gzip', 'br', 'identity, gzip'])
+def test_download_of_an_encoded_answer(
+    server: FileServer, tmp_path: Path, encoding: str
+) -> None:
+    def compress(handler: Handler, content: bytes) -> None:
+        requested.append(handler.headers.get('Accept-Encoding'))
+        send(handler, gzip.compress(content), headers={'Content-Encoding': encoding})
+
+    requested: list[str | None] = []
+    server.behaviours = [breaking_after(4000), compress]
+    message = re.escape(f"(200 OK, but encoded as '{encoding}'): 4,000 bytes are kept")
+    with pytest.raises(DownloadError, match=message):
+        fetch(server, tmp_path)
+    assert requested == ['identity']
+    assert (tmp_path / 'raw' / 'a.bin.part').read_bytes() == CONTENT[:4000]
+    server.behaviours = [sending(headers={'Content-Encoding': 'identity'})]
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize('encoding', ['gzip', 'x-gzip'])
+def test_download_of_a_file_that_is_compressed_itself(
+    server: FileServer, tmp_path: Path, encoding: str
+) -> None:
     # Some servers declare as an encoding what is the file itself.
-    server.files['/a.bin'] = content = gzip.compress(CONTENT)
-    server.behaviours = [sending(headers={'Content-Encoding': 'x-gzip'})]
-    assert fetch(server, tmp_path).read_bytes() == content
-    assert re.match(rb'\x1f\x8b', content)
+    server.files['/a.json.gz'] = content = gzip.compress(CONTENT)
+    headers = {'Content-Encoding': encoding}
+    server.behaviours = [breaking_after(9, headers=headers), sending(headers=headers)]
+    path = str(tmp_path / 'a')
+    download(f'{server.url}/a.json.gz', path, **QUICK)
+    assert Path(path).read_bytes() == content
+    assert [r for _, r in server.requests] == [None, 'bytes=9-']

@@ -355,3 +355,11 @@ def test_graph_from_interactions_with_ids_as_the_index_of_parquet(
     frame.set_index('user_id').to_parquet(tmp_path / 'clicks.parquet')
     data = graph_from_interactions(tmp_path / 'clicks.parquet')
     assert data['user'].ids == ['a', 'b']
+
+
+def test_min_rating_has_to_be_a_number() -> None:
+    frame = pd.DataFrame({'user_id': [1], 'item_id': [2], 'rating': [5]})
+    with pytest.raises(
+        ValueError, match="'min_rating' needs to be a number \\(got '4'"
+    ):
+        graph_from_interactions(frame, rating='rating', min_rating='4')

@@ -201,3 +201,16 @@ def test_read_columns_of_other_things(tmp_path: Path) -> None:
     message = "['user', 'item'] need to name different columns"
     with pytest.raises(ValueError, match=re.escape(message)):
         read_columns(frame, ['user_id', 'user_id'], ['user', 'item'])
+
+
+@pytest.mark.parametrize('names', [[], ['a.csv', 'b.csv']])
+def test_read_columns_of_zips_of_other_than_one_file(
+    tmp_path: Path, names: list[str]
+) -> None:
+    path = tmp_path / 'a.csv.zip'
+    with zipfile.ZipFile(path, 'w') as file:
+        for name in names:
+            file.writestr(name, HEADER + '1,a,x\n')
+    message = f"'{path}' needs to be an archive of a single file (got {names})"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(path)

@@ -155,6 +155,22 @@ def test_load_ogb_does_not_guess_between_relations(tmp_path):
         load_ogb(str(tmp_path), 'ogbl-biokg', ('drug', 'binds', 'protein'))
 
 
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('num-node-dict', gzip.compress(b'drug,other\n3,4\n')),
+        ('triplet-type-list', gzip.compress(b'drug,binds,\n')),
+        ('relations/drug___hits___protein/edge', b'no archive'),
+        ('relations/drug___hits___protein/edge', gzip.compress(b'2,3\n')[:-8] + b'?'),
+    ],
+)
+def test_load_ogb_refuses_damaged_tables(tmp_path, name, content):
+    biokg(tmp_path)
+    (tmp_path / 'ogbl_biokg' / 'raw' / f'{name}.csv.gz').write_bytes(content)
+    with pytest.raises(ValueError, match=r"raw' needs to hold a complete graph of OGB"):
+        load_ogb(str(tmp_path), 'ogbl-biokg', ('drug', 'binds', 'protein'))
+
+
 def saved(root):
     save_ogb(irregular_graph(dtype=torch.float32), str(root), 'ogbl-toy')
     return root / 'ogbl_toy'
@@ -239,6 +255,18 @@ def test_load_ogb_refuses_damaged_or_several_splits(tmp_path):
         load_ogb(str(tmp_path), 'ogbl-toy')
     (folder / 'time').mkdir()
     with pytest.raises(ValueError, match=r"split' needs to hold a single split"):
+        load_ogb(str(tmp_path), 'ogbl-toy')
+
+
+@pytest.mark.parametrize(
+    'damage', [(b'latin1', b'la4in1'), (b'head_type', b'head\x80ty')]
+)
+def test_load_ogb_refuses_splits_that_are_no_pickle(tmp_path, damage):
+    path = saved(tmp_path) / 'split' / 'default' / 'split_dict.pt'
+    content = path.read_bytes()
+    assert damage[0] in content
+    path.write_bytes(content.replace(*damage))
+    with pytest.raises(ValueError, match=r"split_dict.pt' needs to hold"):
         load_ogb(str(tmp_path), 'ogbl-toy')
 
 

@@ -65,3 +65,24 @@ def test_read_ids_refuses_incomplete_files(tmp_path):
     (tmp_path / 'user.csv.gz').write_bytes(content[:-12])
     with pytest.raises(ValueError, match=r"user.csv.gz' needs to map each index"):
         read_ids(path, 2)
+
+
+def test_read_ids_refuses_ids_that_are_too_long(tmp_path):
+    path = write(tmp_path / 'user.csv.gz', f'0,a\n1,"{"b" * (2**17 + 1)}"\n')
+    with pytest.raises(ValueError, match=r'user.csv.gz.* than field limit \(131072\)'):
+        read_ids(path, 2)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'ent idx,ent name\n0,a\n',
+        gzip.compress(b'ent idx,ent name\n0,\xed\xa0\x80\n1,b\n'),
+        gzip.compress(b'ent idx,ent name\n0,a\n1,b\n')[:-8] + b'wrong sum',
+    ],
+)
+def test_read_ids_refuses_damaged_files(tmp_path, content):
+    path = tmp_path / 'user.csv.gz'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"user.csv.gz' needs to map each index"):
+        read_ids(str(path), 2)

@@ -156,8 +156,8 @@ def test_save_ogb_leaves_the_old_folder_if_it_fails(tmp_path):
     data = complete_graph()
     save_ogb(data, str(tmp_path), NAME)
     broken = complete_graph()
-    broken['user'].ids[4] = 'not \ud800 text'
-    with pytest.raises(UnicodeEncodeError):
+    broken[describes('text')].edge_index = torch.tensor([[0], [99]])
+    with pytest.raises(ValueError, match='indices from 0 to 8'):
         save_ogb(broken, str(tmp_path), NAME, overwrite=True)
     assert os.listdir(tmp_path) == ['ogbl_toy_items']
     assert_identical(load_ogb(str(tmp_path), NAME), data)
@@ -225,3 +225,43 @@ def test_save_ogb_refuses_ids_that_are_not_one_per_node(tmp_path):
     with pytest.raises(ValueError, match=r"'user' needs .* 11 ids \(got 10\)"):
         save_ogb(data, str(tmp_path), NAME)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ('id_', 'message'),
+    [
+        ('not \ud800 text', r"'user.ids' needs .* valid Unicode .* in position 4"),
+        ('', r"'user.ids' needs to hold non-empty ids \(got '' in position 4\)"),
+        (
+            'a' * (2**17 + 1),
+            r"'user.ids' needs .* at most 131,072 characters, .* \(got 'a{20}'\.\.\. "
+            r'of 131,073 characters in position 4\)',
+        ),
+        ('a\0b', r"'user.ids' needs .* without .* \(got 'a\\x00b' in position 4\)"),
+    ],
+)
+def test_save_ogb_refuses_ids_that_cannot_be_read_back(tmp_path, id_, message):
+    data = complete_graph()
+    save_ogb(data, str(tmp_path), NAME)
+    broken = complete_graph()
+    broken['user'].ids[4] = id_
+    for root in (tmp_path, tmp_path / 'root'):
+        with pytest.raises(ValueError, match=message):
+            save_ogb(broken, str(root), NAME, overwrite=True)
+    assert os.listdir(tmp_path) == ['ogbl_toy_items']
+    assert_identical(load_ogb(str(tmp_path), NAME), data)
+
+
+def test_save_ogb_refuses_integers_beyond_64_bits(tmp_path):
+    data = complete_graph()
+    data['item'].ids[0] = 2**63
+    with pytest.raises(ValueError, match=r"'item.ids' .* at most 64 bits"):
+        save_ogb(data, str(tmp_path), NAME)
+    assert os.listdir(tmp_path) == []
+
+
+def test_save_ogb_keeps_ids_of_the_greatest_length(tmp_path):
+    data = complete_graph()
+    data['user'].ids[4] = '"' * 2**17
+    save_ogb(data, str(tmp_path), NAME)
+    assert_identical(load_ogb(str(tmp_path), NAME), data)
