@@ -58,8 +58,11 @@ class Entry:
         return out[:budget]
 
     def value(self, config: Config, name: str) -> Any:
-        r"""The argument of LGMRec that a configuration amounts to."""
-        return config.get(name, signature(LGMRec).parameters[name].default)
+        r"""What a configuration amounts to, in its own words or by the default of
+        LGMRec; :obj:`None` for what is neither.
+        """
+        parameter = signature(LGMRec).parameters.get(name)
+        return config.get(name, parameter and parameter.default)
 
 
 def build_lgmrec(task: Task, **kwargs: Any) -> tuple[Module, tuple[Any, ...]]:

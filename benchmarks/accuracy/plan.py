@@ -6,7 +6,7 @@ from typing import NamedTuple
 from benchmarks.accuracy.cells import SEARCH_SEED, Cell
 from benchmarks.accuracy.models import MODELS, Config
 from benchmarks.accuracy.store import Store
-from benchmarks.accuracy.studies import MAIN, SENSITIVITY, STUDIES, changes
+from benchmarks.accuracy.studies import MAIN, STUDIES, changes
 
 
 class Options(NamedTuple):
@@ -138,9 +138,10 @@ def _takes_part(study: str, model: str) -> bool:
 
 
 def _amounts_to(model: str, config: Config, change: Config) -> bool:
-    if not MODELS[model].extends_lgmrec or not set(change) <= set(SENSITIVITY):
-        return False
-    return all(MODELS[model].value(config, key) == x for key, x in change.items())
+    entry = MODELS[model]
+    return entry.extends_lgmrec and all(
+        entry.value(config, key) == value for key, value in change.items()
+    )
 
 
 def _seeds(number: int) -> list[int]:

@@ -47,6 +47,13 @@ ABLATIONS = (
     Change('shared IDs', '', {'shared_ids': True}),
     Change('no contrast', '', {'contrast_weight': 0.0}),
 )
+OPTIONS = (
+    Change('softmax over all items', '', {'ranking_loss': 'softmax', 'lr': 5e-3}),
+    Change('learning rate 5e-3', '', {'lr': 5e-3}),
+    Change('mean membership logits', '', {'user_logits': 'mean'}),
+    Change('normalized hypergraph', '', {'normalize_hypergraph': True}),
+    Change('no membership noise', '', {'noise': None}),
+)
 SENSITIVITY: dict[str, tuple[Any, ...]] = {
     'num_collaborative_layers': (0, 1, 2, 3, 4),
     'num_hyperedges': (1, 4, 16, 64),
@@ -63,6 +70,7 @@ def _levels(variant: str, levels: tuple[str, ...]) -> tuple[Change, ...]:
 
 STUDIES = {
     'ablation': Study('Ablations', LGMRECS, ABLATIONS),
+    'options': Study('Options beyond the paper', LGMRECS, OPTIONS),
     'sensitivity': Study(
         'Sensitivity',
         LGMRECS,
