@@ -5,6 +5,8 @@ from torch import Tensor
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import scatter
 
+from lgmrec_pyg.ops.infonce import smallest_norm
+
 
 class SparseMembership(NamedTuple):
     r"""The memberships of nodes in hyperedges as a weighted incidence list.
@@ -152,4 +154,7 @@ class SoftHypergraphConv(MessagePassing):
 
 
 def _divide(x: Tensor, degree: Tensor) -> Tensor:
-    return x / degree.masked_fill(degree == 0, 1.0).view(-1, 1)
+    # What is left of a row whose one large membership was dropped may be so small
+    # that its reciprocal, and so a gradient, is infinite.
+    empty = degree < smallest_norm(degree.dtype)
+    return x / degree.masked_fill(empty, 1.0).view(-1, 1)

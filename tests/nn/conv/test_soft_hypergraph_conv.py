@@ -66,3 +66,17 @@ def test_binary_memberships_are_the_hypergraph_conv_of_pyg() -> None:
 
 def test_repr() -> None:
     assert repr(SoftHypergraphConv()) == 'SoftHypergraphConv(normalize=False)'
+
+
+@pytest.mark.parametrize('scale', [1e-43, 1e-20, 1.0])
+def test_normalized_rows_of_vanishing_memberships_have_gradients(scale):
+    # Of a softmax over logits far apart, whose large entry was dropped.
+    membership = (torch.tensor([[0.0, 2.0, 1.0]]) * scale).requires_grad_()
+    conv = SoftHypergraphConv(normalize=True)
+    out = conv.rows(membership)
+    (grad,) = torch.autograd.grad(out[0, 1], membership)
+    assert out.isfinite().all()
+    assert grad.isfinite().all()
+    if scale == 1.0:
+        assert torch.allclose(out, torch.tensor([[0.0, 2 / 3, 1 / 3]]))
+        assert torch.allclose(grad, torch.tensor([[-2 / 9, 1 / 9, -2 / 9]]))
