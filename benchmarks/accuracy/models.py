@@ -77,6 +77,7 @@ def build_collaborative(task: Task, **kwargs: Any) -> tuple[Module, tuple[Any, .
     return LGMRec(task.num_users, task.num_items, {}, **kwargs), task.inputs
 
 
+SOFTMAX: Config = {'ranking_loss': 'softmax', 'ranking_temperature': 0.2}
 TIGHT: Config = {'ranking_temperature': 0.15}
 
 # The settings of the paper for Baby (the defaults), Sports and Clothing.
@@ -174,7 +175,7 @@ MODELS: dict[str, Entry] = {
         'LightGCN, softmax',
         build_collaborative,
         tuple(
-            RECOMMENDED | {'num_collaborative_layers': layers, 'lr': 5e-3} | more
+            SOFTMAX | {'num_collaborative_layers': layers, 'lr': 5e-3} | more
             for layers, more in ((2, {}), (4, {}), (3, {}), (2, TIGHT))
         ),
     ),

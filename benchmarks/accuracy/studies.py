@@ -45,10 +45,12 @@ ABLATIONS = (
     Change('no global', '', {'parts': ['collaborative', 'modality']}),
     Change('IDs only', '', {'parts': ['collaborative']}),
     Change('shared IDs', '', {'shared_ids': True}),
+    Change('own modality users', '', {'shared_ids': False}),
     Change('no contrast', '', {'contrast_weight': 0.0}),
 )
 OPTIONS = (
     Change('softmax over all items', '', {'ranking_loss': 'softmax', 'lr': 5e-3}),
+    Change('one negative instead', '', {'ranking_loss': 'bpr'}),
     Change('learning rate 5e-3', '', {'lr': 5e-3}),
     Change('mean membership logits', '', {'user_logits': 'mean'}),
     Change('normalized hypergraph', '', {'normalize_hypergraph': True}),
