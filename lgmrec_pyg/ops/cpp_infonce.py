@@ -1,3 +1,5 @@
+import math
+
 import torch
 from torch import Tensor
 
@@ -37,8 +39,13 @@ def cpp_infonce(
         )
     anchors = anchors.contiguous()
     if width <= MAX_NARROW:
-        return _narrow_infonce(anchors, keys.t().contiguous(), bound)
-    return _wide_infonce(anchors, keys.contiguous(), bound, masked)
+        out = _narrow_infonce(anchors, keys.t().contiguous(), bound)
+    else:
+        out = _wide_infonce(anchors, keys.contiguous(), bound, masked)
+    if not math.isfinite(anchors.sum() + keys.sum()):
+        for x in out:  # Compiled as if there were no such numbers.
+            x.fill_(math.nan)
+    return out
 
 
 def _narrow_infonce(

@@ -5,6 +5,7 @@ from lgmrec_pyg.ops.csr import CSR
 from lgmrec_pyg.ops.extension import extension, has_extension
 
 TYPES = (torch.float32, torch.float64)
+GOOD, BAD_OFFSETS = -1, -2  # Anything else is an entry that is out of range.
 
 
 def can_run(x: Tensor) -> bool:
@@ -23,7 +24,8 @@ def cpp_spmm(csr: CSR, x: Tensor) -> Tensor:
 
     Raises:
         IndexError: If the matrix holds a column that :obj:`x` has no row for.
-        ValueError: If :obj:`x` is of another type or on another device.
+        ValueError: If :obj:`x` is of another type or on another device, or if the
+            row offsets of the matrix do not ascend from 0 to its number of entries.
     """
     if not x.is_cpu or x.dtype not in TYPES:
         raise ValueError(
@@ -33,20 +35,27 @@ def cpp_spmm(csr: CSR, x: Tensor) -> Tensor:
     rowptr, col = csr.rowptr.contiguous(), csr.col.contiguous()
     value = None if csr.value is None else csr.value.contiguous()
     out = x.new_empty(csr.size[0], x.size(1))
-    bad = extension().spmm(
+    state = extension().spmm(
         rowptr.data_ptr(),
         col.data_ptr(),
         None if value is None else value.data_ptr(),
         x.contiguous().data_ptr(),
         csr.size[0],
-        *x.size(),
+        x.size(0),
+        col.numel(),
+        x.size(1),
         col.dtype == torch.int32,
         x.dtype == torch.float64,
         torch.get_num_threads(),
         out.data_ptr(),
     )
-    if bad >= 0:
+    if state == BAD_OFFSETS:
+        raise ValueError(
+            f'Row offsets need to ascend from 0 to {col.numel()}, the number of entries'
+        )
+    if state != GOOD:
         raise IndexError(
-            f'A column index needs to lie in [0, {x.size(0) - 1}] (got {int(col[bad])})'
+            f'A column index needs to lie in [0, {x.size(0) - 1}] (got '
+            f'{int(col[state])})'
         )
     return out

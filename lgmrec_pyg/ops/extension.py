@@ -21,8 +21,8 @@ def _library() -> ctypes.CDLL | None:
     library.membership.argtypes += [ctypes.c_uint64, integer, pointer, pointer]
     library.membership_backward.argtypes = [*pointers, long, long, real, real]
     library.membership_backward.argtypes += [integer, pointer]
-    library.spmm.argtypes = [*pointers, pointer, long, long, long, flag, flag, integer]
-    library.spmm.argtypes += [pointer]
+    library.spmm.argtypes = [*pointers, pointer, long, long, long, long]
+    library.spmm.argtypes += [flag, flag, integer, pointer]
     for name in ('infonce_narrow', 'infonce_wide', 'membership', 'membership_backward'):
         getattr(library, name).restype = None
     for name in ('infonce_narrow_scratch', 'spmm'):

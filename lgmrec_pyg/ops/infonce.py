@@ -34,13 +34,13 @@ def infonce(
     them for temperatures under 0.025, where sums could underflow). The gradients
     are computed in the forward pass, where the exponentials are at hand.
 
-    Inner products are cosines and so at most 1, which bounds the exponents
+    Inner products are cosines, at most 1, which bounds the exponents
     without a pass over their maximum; see :func:`unit_rows`. Sums over the batch,
     and so the loss, are in single precision at least.
 
     Args:
         anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, so scaled that
-            no inner product with a key exceeds 1.
+            inner products with keys lie between -1 and 1.
         keys (torch.Tensor): Keys of shape :math:`(N, K)`.
         index (torch.Tensor): The key :math:`i_b` of every anchor, of shape
             :math:`(B)`.

@@ -159,6 +159,21 @@ def test_inner_products_above_one(backend: str, k: int) -> None:
     assert torch.allclose(loss.double(), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('k', [4, 40])
+@pytest.mark.parametrize('side', [0, 1])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_what_is_not_finite_shows(
+    backend: str, k: int, side: int, value: float
+) -> None:
+    inputs = [x.float() for x in draw(5, 20, k)[:2]]
+    inputs[side][3, 1] = value
+    inputs[side].requires_grad_()
+    loss = infonce(*inputs, torch.tensor([0, 1, 2, 4, 5]), 0.2, backend, masked=True)
+    assert not loss.isfinite()
+    assert not torch.autograd.grad(loss, inputs[side])[0].isfinite().all()
+
+
 def test_shapes_have_to_agree() -> None:
     anchors, keys, index = draw(4, 6, 3)
     with pytest.raises(ValueError, match=r'agree in width and type \(got 3 and 2'):

@@ -169,6 +169,18 @@ def test_damaged_matrix_reads_nothing_else(column: int) -> None:
         cpp_spmm(csr, torch.randn(4, 6))
 
 
+@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
+@pytest.mark.parametrize(
+    'rowptr',
+    [[0, 5, 2, 6], [-9, 1, 2, 6], [0, 1, 2, 7], [0, 7, 2, 6], [1, 1, 2, 6], [0] * 4],
+)
+def test_damaged_offsets_read_nothing_else(rowptr: list[int]) -> None:
+    col = torch.tensor([0, 1, 2, 0, 1, 2])
+    csr = CSR(torch.tensor(rowptr), col, None, (3, 3))
+    with pytest.raises(ValueError, match='Row offsets need to ascend from 0 to 6'):
+        cpp_spmm(csr, torch.ones(3, 4))
+
+
 def test_errors() -> None:
     x = torch.randn(4, 2)
     adj = csr_tensor(DENSE)

@@ -31,8 +31,10 @@ struct Rows {
   Real *out;
 };
 
+constexpr int64_t GOOD = -1, BAD_OFFSETS = -2;
+
 // Columns [first, first + N * LANES) of rows [begin, end). Returns an edge from a
-// source that does not exist, or -1.
+// source that does not exist, BAD_OFFSETS or GOOD.
 template <int N, int LANES, bool WEIGHTED, typename Real, typename Index>
 int64_t run(const Rows<Real, Index> &rows, int64_t first, int64_t begin, int64_t end) {
   using Vector = typename Pack<Real, LANES>::type;
@@ -41,9 +43,12 @@ int64_t run(const Rows<Real, Index> &rows, int64_t first, int64_t begin, int64_t
   const int64_t width = rows.width, last = rows.num_edges - 1;
   const uint64_t num_sources = rows.num_sources;
   int64_t e = rows.rowptr[begin];
+  if (e < 0) return BAD_OFFSETS;
   for (int64_t i = begin; i < end; i++) {
     Vector sum[N] = {};
-    for (const int64_t stop = rows.rowptr[i + 1]; e < stop; e++) {
+    const int64_t stop = rows.rowptr[i + 1];
+    if (stop < e || stop > rows.num_edges) return BAD_OFFSETS;
+    for (; e < stop; e++) {
       const Real *later = x + col[std::min(e + AHEAD, last)] * width;
       for (size_t byte = 0; byte < sizeof sum; byte += 64)
         __builtin_prefetch(reinterpret_cast<const char *>(later) + byte);
@@ -58,17 +63,17 @@ int64_t run(const Rows<Real, Index> &rows, int64_t first, int64_t begin, int64_t
     }
     std::memcpy(rows.out + i * width + first, sum, sizeof sum);
   }
-  return -1;
+  return GOOD;
 }
 
 template <int LANES, bool WEIGHTED, typename Real, typename Index>
 int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
-  int64_t first = 0, bad = -1;
+  int64_t first = 0, state = GOOD;
   const auto fits = [&](int64_t columns) {
-    return bad < 0 && rows.width - first >= columns;
+    return state == GOOD && rows.width - first >= columns;
   };
   const auto step = [&](auto run, int64_t columns) {
-    bad = run(rows, first, begin, end);
+    state = run(rows, first, begin, end);
     first += columns;
   };
   while (fits(8 * LANES)) step(run<8, LANES, WEIGHTED, Real, Index>, 8 * LANES);
@@ -78,15 +83,15 @@ int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
   if (fits(LANES / 2)) step(run<1, LANES / 2, WEIGHTED, Real, Index>, LANES / 2);
   if (fits(4)) step(run<1, 4, WEIGHTED, Real, Index>, 4);
   while (fits(1)) step(run<1, 1, WEIGHTED, Real, Index>, 1);
-  return bad;
+  return state;
 }
 
 template <int LANES, typename Real, typename Index>
 int64_t product(const void *rowptr, const void *col, const void *value, const void *x,
-                int64_t num_rows, int64_t num_sources, int64_t width, int num_threads,
-                void *out) {
+                int64_t num_rows, int64_t num_sources, int64_t num_edges,
+                int64_t width, int num_threads, void *out) {
   const Index *offsets = static_cast<const Index *>(rowptr);
-  const int64_t num_edges = offsets[num_rows];
+  if (offsets[0] != 0 || offsets[num_rows] != num_edges) return BAD_OFFSETS;
   const Rows<Real, Index> rows{offsets,
                                static_cast<const Index *>(col),
                                static_cast<const Real *>(value),
@@ -105,25 +110,27 @@ int64_t product(const void *rowptr, const void *col, const void *value, const vo
     }
     return low;
   };
-  std::atomic<int64_t> bad{-1};
+  std::atomic<int64_t> state{GOOD};
   parallel_for(num_edges + num_rows, num_threads, [&](int, int64_t begin, int64_t end) {
-    const int64_t edge = value ? run_all<LANES, true>(rows, start(begin), start(end))
+    const int64_t own = value ? run_all<LANES, true>(rows, start(begin), start(end))
                                : run_all<LANES, false>(rows, start(begin), start(end));
-    if (edge >= 0) bad = edge;
+    if (own != GOOD) state = own;
   });
-  return bad;
+  return state;
 }
 
 }  // namespace
 
 // rowptr and col: int64, or int32 if `narrow`; value (or null), x and out: float, or
-// double if `wide`. Returns an edge from a source that does not exist, or -1.
+// double if `wide`. Returns an edge from a source that does not exist, -2 if rows do
+// not follow each other, or -1.
 extern "C" int64_t spmm(const void *rowptr, const void *col, const void *value,
                         const void *x, int64_t num_rows, int64_t num_sources,
-                        int64_t width, bool narrow, bool wide, int num_threads,
+                        int64_t num_edges, int64_t width, bool narrow, bool wide, int num_threads,
                         void *out) {
   const auto run =
       narrow ? (wide ? product<8, double, int32_t> : product<16, float, int32_t>)
              : (wide ? product<8, double, int64_t> : product<16, float, int64_t>);
-  return run(rowptr, col, value, x, num_rows, num_sources, width, num_threads, out);
+  return run(rowptr, col, value, x, num_rows, num_sources, num_edges, width,
+             num_threads, out);
 }
