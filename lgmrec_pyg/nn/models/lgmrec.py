@@ -92,7 +92,8 @@ class LGMRec(Module):
             (default: :obj:`("collaborative", "modality", "hypergraph")`)
         shared_ids (bool, optional): If set to :obj:`True`, users enter the
             modality propagation by their ID embeddings, the coupling that the
-            paper argues against. (default: :obj:`False`)
+            paper argues against, and that :obj:`RECOMMENDED` uses.
+            (default: :obj:`False`)
         noise (str, optional): The noise of memberships, see
             :class:`~lgmrec_pyg.nn.HyperedgeMembership`.
             (default: :obj:`"gumbel"`)
