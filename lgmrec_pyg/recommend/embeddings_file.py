@@ -8,7 +8,7 @@ from torch import Tensor
 from lgmrec_pyg.ids import IdMap
 from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
 
-FORMAT, VERSION = 'lgmrec_pyg.embeddings', '1'
+FORMAT, VERSION = 'lgmrec_pyg.embeddings', '2'
 
 
 def save_embeddings(
@@ -67,9 +67,9 @@ def load_embeddings(path: str | os.PathLike[str]) -> dict[str, Any]:
     if metadata.get('version') != VERSION:
         raise ValueError(
             f"'{path}' is of version {metadata.get('version')!r:.50}, and this package "
-            f'reads version {VERSION}: upgrade it'
+            f'reads version {VERSION}: use the release that wrote it, or save them anew'
         )
-    tensors = load_tensors(path)
+    tensors = load_tensors(path, checked=True)
     try:
         return {
             'user_emb': _tensor(tensors, 'user_emb'),

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ DTYPES = {
     torch.uint8: 'U8',
     torch.bool: 'BOOL',
 }
+DIGEST, ZEROS = 'lgmrec_pyg.sha256', 64 * '0'
+BEGIN = f'{{"__metadata__": {{"{DIGEST}": "'.encode()
 MAX_HEADER = 100_000_000
 PICKLES = (b'PK\x03\x04', b'\x80\x02', b'\x80\x03', b'\x80\x04', b'\x80\x05')
 
@@ -82,7 +85,10 @@ def save_tensors(
     metadata: dict[str, str] | None = None,
 ) -> None:
     r"""Saves tensors in the format of :obj:`safetensors`, completely or not at
-    all.
+    all, and with a digest, by which :func:`load_tensors` sees any damage.
+
+    It is the entry :obj:`"lgmrec_pyg.sha256"` of the metadata: the SHA-256 of the
+    whole file with zeros in place of the digest itself.
 
     Args:
         tensors (Dict[str, torch.Tensor]): The tensors, on any device.
@@ -94,13 +100,20 @@ def save_tensors(
         OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
         ValueError: See :func:`serialize`.
     """
+    digest = hashlib.sha256()
+    # First, where it is found again, even if the metadata has one already.
+    metadata = {DIGEST: '', **(metadata or {})} | {DIGEST: ZEROS}
     with atomic_write(path) as partial, open(partial, 'wb') as file:
         for chunk in serialize(tensors, metadata):
+            digest.update(chunk)
             file.write(chunk)
+        file.seek(8 + len(BEGIN))
+        file.write(digest.hexdigest().encode())
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    r"""Loads what is stored besides the tensors.
+    r"""Loads what is stored besides the tensors, which alone shows no damage to
+    its values.
 
     Args:
         path (str or os.PathLike): The path of the file.
@@ -109,21 +122,28 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         ValueError: See :func:`load_tensors`.
     """
     with open_tensors(path) as file:
-        return file.metadata() or {}
+        metadata = file.metadata() or {}
+    return {key: value for key, value in metadata.items() if key != DIGEST}
 
 
-def load_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def load_tensors(
+    path: str | os.PathLike[str], checked: bool = False
+) -> dict[str, Tensor]:
     r"""Loads the tensors of a file in the format of :obj:`safetensors`, of which
     nothing is executed.
 
     Args:
         path (str or os.PathLike): The path of the file.
+        checked (bool, optional): If set to :obj:`True`, a file without the digest
+            that :func:`save_tensors` writes counts as damaged. If there is one, it
+            is compared in any case. (default: :obj:`False`)
 
     Raises:
         ValueError: If the file is damaged, or in another format.
     """
     out = {}
     with open_tensors(path) as file:
+        _check_digest(os.fspath(path), checked)
         for name in file.keys():  # noqa: SIM118
             try:  # Copied, for the file may be replaced or shortened later.
                 out[name] = file.get_tensor(name).clone()
@@ -149,6 +169,20 @@ def open_tensors(path: str | os.PathLike[str]) -> Any:
         return safe_open(path, framework='pt')
     except SafetensorError as error:
         raise ValueError(f"'{path}' is damaged ({error})") from error
+
+
+def _check_digest(path: str, needed: bool) -> None:
+    with open(path, 'rb') as file:
+        head, expected = file.read(8 + len(BEGIN)), file.read(len(ZEROS))
+        if not head.endswith(BEGIN):
+            if needed:
+                raise ValueError(f"'{path}' is damaged (it lacks its SHA-256)")
+            return
+        digest = hashlib.sha256(head + ZEROS.encode())
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    if digest.hexdigest().encode() != expected:
+        raise ValueError(f"'{path}' is damaged (its SHA-256 differs)")
 
 
 def _encode(text: str) -> bytes:

@@ -14,7 +14,7 @@ from lgmrec_pyg.training.history import History
 from lgmrec_pyg.training.identity import other_entries
 from lgmrec_pyg.training.optimizer_state import pack, restore_optimizer, unpack
 
-FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '2'
+FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '3'
 
 
 class Checkpoint:
@@ -85,8 +85,6 @@ class Checkpoint:
         metadata = {
             'run': self.run,
             'history': history.to_dict(),
-            'best_value': self.stopper.best_value,
-            'num_worse': self.stopper.num_worse,
             'optimizer': pack(self.optimizer.state_dict(), 'optimizer', tensors),
         }
         text = {key: json.dumps(value) for key, value in metadata.items()}
@@ -106,14 +104,15 @@ class Checkpoint:
                 f"'{self.path}' needs to be a checkpoint of version {VERSION} (got "
                 f'{kind}): remove it to start anew, or use another path'
             )
+        tensors = load_tensors(self.path, checked=True)
         try:
             values = {
                 key: json.loads(metadata[key])
-                for key in ('run', 'history', 'best_value', 'num_worse', 'optimizer')
+                for key in ('run', 'history', 'optimizer')
             }
             different = other_entries(values['run'], self.run)
             if not different:
-                return self._restore(values, load_tensors(self.path))
+                return self._restore(values, tensors)
         except (
             AttributeError,
             LookupError,
@@ -140,15 +139,23 @@ class Checkpoint:
             raise ValueError("the best weights are not those of 'model'")
         self.model.load_state_dict(_with_prefix(tensors, 'model/'))
         restore_optimizer(self.optimizer, unpack(values['optimizer'], tensors))
-        self.stopper.best_value = float(values['best_value'])
-        self.stopper.num_worse = int(values['num_worse'])
         if best:
             best = {name: x.to(state[name].device) for name, x in best.items()}
-            self.stopper.best_state = best
+        self._restore_stopper(history, best)
         for name, generator in self._generators():
             if not name.startswith('cuda') or f'random/{name}' in tensors:
                 generator.set_state(tensors[f'random/{name}'])
         return history
+
+    def _restore_stopper(self, history: History, best: dict[str, Tensor]) -> None:
+        best_epoch = 0
+        for epoch, metrics in zip(history.eval_epochs, history.metrics, strict=True):
+            if self.stopper.update(metrics[self.run['monitor']], {}):
+                best_epoch = epoch
+        if best_epoch != history.best_epoch:
+            raise ValueError(f'the best epoch is {best_epoch} by its metrics')
+        if best:
+            self.stopper.best_state = best
 
     def _generators(self) -> Iterator[tuple[str, Generator]]:
         yield 'cpu', torch.default_generator

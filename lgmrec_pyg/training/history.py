@@ -1,4 +1,6 @@
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 
@@ -60,5 +62,64 @@ class History:
 
         Args:
             record (Dict[str, Any]): The record.
+
+        Raises:
+            ValueError: If it is none, or if its entries contradict each other.
         """
+        names = {*(entry.name for entry in fields(cls)), 'epochs_run'}
+        got = set(record) if isinstance(record, dict) else {type(record).__name__}
+        if got != names:
+            raise ValueError(
+                f'The record of a history needs to hold {sorted(names)} (missing: '
+                f'{sorted(names - got)}, unexpected: {sorted(got - names, key=str)})'
+            )
+        for name in _wrong_entries(record):
+            raise ValueError(
+                f"'{name}' in the record of a history needs to fit the others (got "
+                f'{record[name]!r:.100})'
+            )
         return cls(**{key: x for key, x in record.items() if key != 'epochs_run'})
+
+
+def _wrong_entries(record: dict[str, Any]) -> Iterator[str]:
+    num_epochs, epochs = record['epochs_run'], record['eval_epochs']
+    if not _is_integer(num_epochs):
+        yield 'epochs_run'
+    if not _is_list(record['losses'], _is_terms, num_epochs):
+        yield 'losses'
+    if not _is_list(record['train_seconds'], _is_number, num_epochs):
+        yield 'train_seconds'
+    if not _is_list(epochs, _is_integer) or not all(
+        a < b for a, b in pairwise([0, *epochs, num_epochs + 1])
+    ):
+        yield 'eval_epochs'
+    if not _is_list(record['metrics'], _is_terms, len(epochs)):
+        yield 'metrics'
+    if not _is_list(record['eval_seconds'], _is_number, len(epochs)):
+        yield 'eval_seconds'
+    if not _is_integer(record['best_epoch']) or (
+        record['best_epoch'] not in [0, *epochs]
+    ):
+        yield 'best_epoch'
+    if record['stopped_by'] not in ('epochs', 'patience', 'interrupt'):
+        yield 'stopped_by'
+
+
+def _is_list(
+    value: Any, is_entry: Callable[[Any], bool], size: int | None = None
+) -> bool:
+    if not isinstance(value, list) or size not in (None, len(value)):
+        return False
+    return all(is_entry(entry) for entry in value)
+
+
+def _is_terms(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _is_integer(value: Any) -> bool:
+    return type(value) is int

@@ -51,7 +51,8 @@ def identify_run(
             for name, value in group.items()
             if name not in IMPLEMENTATION
         }
-    return json.loads(json.dumps(out, default=str))
+    # As text, for NaN is not equal to itself.
+    return json.loads(json.dumps(out, default=str), parse_constant=str)
 
 
 def other_entries(expected: dict[str, Any], got: dict[str, Any]) -> list[str]:

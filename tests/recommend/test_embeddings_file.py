@@ -1,9 +1,11 @@
 import pickle
+import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 from lgmrec_pyg.recommend import Recommender
 from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
@@ -87,6 +89,16 @@ def test_truncated_file_is_refused(saved):
             Recommender.load(saved)
 
 
+def test_every_flipped_bit_is_seen(saved):
+    content = saved.read_bytes()
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        saved.write_bytes(damaged)
+        with pytest.raises(ValueError, match=re.escape(str(saved))):
+            Recommender.load(saved)
+
+
 def test_other_formats_are_refused(tmp_path, saved):
     path = tmp_path / 'other'
     path.write_bytes(pickle.dumps({'user_emb': [1.0] * 99}, protocol=4))
@@ -95,8 +107,11 @@ def test_other_formats_are_refused(tmp_path, saved):
     save_tensors({'user_emb': torch.ones(1, 1)}, path)
     with pytest.raises(ValueError, match=r'of the format .* \(got None\)'):
         Recommender.load(path)
-    save_tensors(load_tensors(saved), path, {**load_metadata(saved), 'version': '2'})
-    with pytest.raises(ValueError, match=r"version '2', .* upgrade"):
+    save_tensors(load_tensors(saved), path, {**load_metadata(saved), 'version': '1'})
+    with pytest.raises(ValueError, match=r"version '1', .* save them anew"):
+        Recommender.load(path)
+    path.write_bytes(save(load_tensors(saved), load_metadata(saved)))
+    with pytest.raises(ValueError, match=r'is damaged .it lacks its SHA-256'):
         Recommender.load(path)
     with pytest.raises(FileNotFoundError, match='does not exist'):
         Recommender.load(tmp_path / 'none')

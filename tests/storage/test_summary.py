@@ -51,6 +51,38 @@ def test_rounding_is_not_seen_and_changes_are(num_rows, num_columns, seed):
     assert not same_values(summarize(x), summarize(other))
 
 
-def test_nan_is_never_the_same():
-    out = summarize(torch.tensor([[1.0, math.nan]]))
-    assert not same_values(out, out)
+INF, NAN, HUGE = math.inf, math.nan, 1e300
+ODD = [
+    [[1.0, 0.0]],
+    [[1.0, NAN]],
+    [[1.0, INF]],
+    [[1.0, -INF]],
+    [[NAN, 1.0]],
+    [[2.0, NAN]],
+    [[NAN, NAN]],
+    [[1.0, HUGE]],
+    [[1.0, -HUGE]],
+    [[1.0], [NAN]],
+]
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_entries_that_are_not_finite_count_by_position_and_kind(dtype):
+    values = [x for x in ODD if dtype == torch.float64 or HUGE not in map(abs, x[0])]
+    summaries = [summarize(torch.tensor(x, dtype=dtype)) for x in values]
+    for i, a in enumerate(summaries):
+        assert json.loads(json.dumps(a, allow_nan=False)) == a
+        assert [same_values(a, b) for b in summaries] == [
+            i == j for j in range(len(summaries))
+        ]
+
+
+def test_the_sign_of_nan_does_not_matter():
+    x = torch.tensor([1.0, NAN])
+    assert same_values(summarize(x), summarize(x.neg()[1:].new_tensor([1.0, -NAN])))
+
+
+def test_entries_next_to_infinite_ones_count_but_for_rounding():
+    mask = torch.triu(torch.full((5, 5), -INF), 1) + torch.rand(5, 5)
+    assert same_values(summarize(mask), summarize(mask * (1 + 1e-7)))
+    assert not same_values(summarize(mask), summarize(mask * 1.1))

@@ -1,4 +1,7 @@
 import json
+import math
+
+import pytest
 
 from lgmrec_pyg.training import History
 
@@ -8,6 +11,8 @@ def test_history():
         losses=[{'total': 3.0}, {'total': 2.0}, {'total': 1.0}],
         metrics=[{'Recall@20': 0.1}, {'Recall@20': 0.2}],
         eval_epochs=[2, 3],
+        train_seconds=[0.5, 0.5, 1],
+        eval_seconds=[0.5, 0.25],
         best_epoch=3,
     )
     assert history.epochs_run == 3
@@ -34,3 +39,57 @@ def test_repr_is_one_line():
     assert repr(history) == (
         "History(epochs_run=3, best_epoch=1, stopped_by='patience', Recall@20=0.2500)"
     )
+
+
+RECORD = {
+    'losses': [{'total': 2.0}, {'total': 1.0}],
+    'metrics': [{'Recall@20': math.nan}],
+    'eval_epochs': [2],
+    'train_seconds': [0.5, 0.5],
+    'eval_seconds': [0.5],
+    'best_epoch': 0,
+    'stopped_by': 'epochs',
+    'epochs_run': 2,
+}
+CHANGES = [
+    *(
+        (key, value)
+        for key in RECORD
+        for value in (None, 'abc', -1, 1.5, math.nan, {}, [[]], ['x'], True)
+    ),
+    *((key, []) for key in RECORD),
+    ('best_epoch', 1),
+    ('best_epoch', 2.0),
+    ('best_epoch', 99),
+    ('losses', [{'total': 2.0}, {'total': None}]),
+    ('losses', [{'total': 2.0}, {}, {}]),
+    ('metrics', [{'Recall@20': '1'}]),
+    ('eval_epochs', [3]),
+    ('eval_epochs', [0]),
+    ('eval_epochs', [2, 2]),
+    ('train_seconds', [0.5, None]),
+    ('train_seconds', [0.5]),
+    ('stopped_by', 'accident'),
+    ('epochs_run', 3),
+    ('other', 1),
+]
+
+
+@pytest.mark.parametrize(('key', 'value'), CHANGES)
+def test_inconsistent_records_are_refused(key, value):
+    History.from_dict(RECORD)
+    with pytest.raises(ValueError, match='record of a history'):
+        History.from_dict(RECORD | {key: value})
+
+
+def test_evaluations_out_of_order_are_refused():
+    record = RECORD | {'metrics': [{}, {}], 'eval_seconds': [1, 1]}
+    History.from_dict(record | {'eval_epochs': [1, 2]})
+    with pytest.raises(ValueError, match="'eval_epochs' in the record"):
+        History.from_dict(record | {'eval_epochs': [2, 1]})
+
+
+@pytest.mark.parametrize('record', [[], None, 'x', {}])
+def test_records_that_are_none_are_refused(record):
+    with pytest.raises(ValueError, match='record of a history'):
+        History.from_dict(record)

@@ -138,6 +138,23 @@ def test_functions_count_by_name_and_private_attributes_not_at_all(tmp_path):
         run(epochs=3, **kwargs, **contrast(Stateful(torch.tanh)))
 
 
+def test_a_module_with_nan_and_a_mask_continues(tmp_path):
+    def module(value, mask):
+        out = Stateful(torch.relu)
+        out.value, out.values = value, [value]
+        out.register_buffer('mask', mask, persistent=False)
+        return contrast(out)
+
+    kwargs = {'checkpoint': tmp_path / 'run', 'resume': True}
+    mask = torch.triu(torch.full((3, 3), -torch.inf), 1)
+    run(epochs=1, **kwargs, **module(float('nan'), mask))
+    run(epochs=2, **kwargs, **module(float('nan'), mask))
+    with pytest.raises(ValueError, match=r"value' is 1.0 instead of 'NaN'; other mod"):
+        run(epochs=3, **kwargs, **module(1.0, mask))
+    with pytest.raises(ValueError, match=r'other model.contrast.mask'):
+        run(epochs=3, **kwargs, **module(float('nan'), mask.t()))
+
+
 def test_modalities_in_another_order_are_refused(tmp_path):
     data = SyntheticMultimodal('tiny')[0]
     for name in ('image', 'text'):
