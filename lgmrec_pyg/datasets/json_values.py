@@ -78,10 +78,10 @@ def to_whole(value: Any) -> int:
     Raises:
         ValueError: If it is something else, naming what is needed.
     """
-    number = to_number(value)
-    if not number.is_integer() or abs(number) > MAX_WHOLE:
+    # In double precision, the next integer would be the limit itself:
+    if not to_number(value).is_integer() or abs(value) > MAX_WHOLE:
         raise ValueError(f'a whole number of at most {MAX_WHOLE:,}')
-    return int(number)
+    return int(value)
 
 
 def to_seconds(value: Any) -> int:

@@ -16,6 +16,13 @@ CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, value BLOB NOT NULL
 WITHOUT ROWID
 """
 CRC_SIZE = 4
+UNAVAILABLE = (
+    'attempt to write a readonly',
+    'database is locked',
+    'database or disk is full',
+    'disk I/O error',
+    'unable to open',
+)
 
 
 class EmbeddingCache:
@@ -38,7 +45,7 @@ class EmbeddingCache:
             output depends on.
 
     Raises:
-        OSError: If the file cannot be opened.
+        OSError: If the file cannot be opened, read or written.
         ValueError: If the file is something else, or damaged.
     """
 
@@ -50,12 +57,13 @@ class EmbeddingCache:
             self._connection = sqlite3.connect(self.path, timeout=60.0)
         except sqlite3.OperationalError as error:
             raise OSError(f"'{self.path}' cannot be opened ({error})") from error
+        self._connection.text_factory = bytes  # Damaged text is no text.
         try:
             with self._explained(), self._connection:
                 self._connection.execute(SCHEMA)
                 info = self._connection.execute('PRAGMA table_info(embeddings)')
                 columns = [row[1] for row in info]
-                if columns != ['key', 'value']:
+                if columns != [b'key', b'value']:
                     raise sqlite3.DatabaseError(f'its columns are {columns}')
         except BaseException:
             self._connection.close()
@@ -102,9 +110,11 @@ class EmbeddingCache:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError:  # Such as a full disk, of which it tells.
-            raise
         except sqlite3.DatabaseError as error:
+            if str(error).startswith(UNAVAILABLE):
+                raise OSError(
+                    f"'{self.path}' cannot be read or written ({error})"
+                ) from error
             raise ValueError(
                 f"'{self.path}' needs to be a cache of embeddings ({error}): delete "
                 f'it, or choose another path'

@@ -3,32 +3,60 @@ r"""What tells models apart."""
 import json
 import re
 from hashlib import sha256
+from numbers import Number
 from typing import Any
 
 import torch
 from torch import nn
 
+# A model is the same in training, and wherever it lies:
+IGNORED = ('name_or_path', 'training')
 ADDRESS = re.compile(r' at 0x[0-9a-f]+', re.IGNORECASE)
 
 
 def weights_digest(module: nn.Module) -> str:
-    r"""Returns a short digest of the layers and the weights of a module.
+    r"""Returns a short digest of the layers of a module, their settings, and the
+    weights.
+
+    Settings are the public attributes that are numbers, strings, functions (by
+    name), :obj:`None`, or lists of them.
 
     Args:
         module (torch.nn.Module): The module.
     """
-    # What has no weights, such as pooling; some modules hide those in them.
-    layers = [repr(module)]
-    for name, child in module.named_modules():
-        if next(child.children(), None) is None:
-            layers.append(f'{name}:{child!r}')
+    # Some modules hide those in them from their own representation.
+    layers = [
+        f'{name}:{child!r}:{_settings(child)}' for name, child in module.named_modules()
+    ]
     digest = sha256(ADDRESS.sub('', '\n'.join(layers)).encode())
-    for name, value in module.state_dict().items():
+    # Not all buffers are part of the state:
+    tensors = {**dict(module.named_buffers()), **module.state_dict()}
+    for name, value in tensors.items():
         digest.update(f'{name}:{value.dtype}:{list(value.shape)}:'.encode())
         digest.update(
             value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
         )
     return digest.hexdigest()[:16]
+
+
+def _settings(module: nn.Module) -> list[str]:
+    out = [f'{type(module).__module__}.{type(module).__qualname__}']
+    for name, value in sorted(vars(module).items()):
+        if not name.startswith('_') and name not in IGNORED:
+            described = _describe(value)
+            out += [] if described is None else [f'{name}={described}']
+    return out
+
+
+def _describe(value: Any) -> str | None:
+    if value is None or isinstance(value, (Number, str)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        parts = [_describe(x) for x in value]
+        return None if None in parts else repr(parts)
+    if hasattr(value, '__qualname__'):
+        return f'{value.__module__}.{value.__qualname__}'
+    return None
 
 
 def tokenizer_digest(tokenizer: Any) -> str:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from lgmrec_pyg.encoders.cache import EmbeddingCache
 from lgmrec_pyg.encoders.contents import content_digest, list_contents
+from lgmrec_pyg.evaluation.positive import positive_integer
 
 Encoder = Callable[[list[Any]], Tensor]
 
@@ -48,12 +49,11 @@ def encode(
           of :obj:`contents`
 
     Raises:
-        ValueError: If :obj:`contents` is a single one, or if the encoder has no
-            :obj:`name` to cache by, or does not return finite features, one row
-            per content.
+        ValueError: If :obj:`contents` is a single one, if :obj:`batch_size` is no
+            positive integer, or if the encoder has no :obj:`name` to cache by, or
+            does not return finite features, one row per content.
     """
-    if batch_size <= 0:
-        raise ValueError(f"'batch_size' needs to be positive (got {batch_size})")
+    batch_size = positive_integer('batch_size', batch_size)
     values = list_contents(contents)
     if getattr(encoder, 'takes_paths', False):  # A string is a text otherwise.
         values = [Path(x) if isinstance(x, str) else x for x in values]
@@ -102,8 +102,16 @@ def _encode(
     return rows
 
 
-def _check(x: Any, num_rows: int) -> Tensor:
-    x = torch.as_tensor(x)
+def _check(out: Any, num_rows: int) -> Tensor:
+    try:
+        x = torch.as_tensor(out)
+        if x.is_complex():
+            raise TypeError(f'of {x.dtype}')
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'encoder' needs to return equally long rows of real numbers, one per "
+            f'content (got {type(out).__name__}: {error})'
+        ) from error
     if x.dim() != 2 or x.size(0) != num_rows or x.size(1) == 0:
         raise ValueError(
             f"'encoder' needs to return one row of features per content, of shape "

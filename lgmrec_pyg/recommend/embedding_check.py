@@ -25,7 +25,7 @@ def check_embedding(name: str, emb: Any) -> Tensor:
     return emb.detach().contiguous()
 
 
-def like_known(emb: Tensor, known: Tensor) -> Tensor:
+def like_known(emb: Any, known: Tensor) -> Tensor:
     r"""Returns embeddings of new items in the type and on the device of the known
     ones.
 
@@ -34,12 +34,13 @@ def like_known(emb: Tensor, known: Tensor) -> Tensor:
         known (torch.Tensor): The embeddings of known items.
 
     Raises:
-        ValueError: If they are of another width.
+        ValueError: If they are no tensor, or of another width.
     """
-    if emb.dim() != 2 or emb.size(1) != known.size(1):
+    is_tensor = isinstance(emb, Tensor)
+    if not is_tensor or emb.dim() != 2 or emb.size(1) != known.size(1):
+        got = list(emb.size()) if is_tensor else type(emb).__name__
         raise ValueError(
-            f"'item_emb' needs to be of shape [*, {known.size(1)}] (got "
-            f'{list(emb.size())})'
+            f"'item_emb' needs to be a tensor of shape [*, {known.size(1)}] (got {got})"
         )
     return emb.to(known)
 

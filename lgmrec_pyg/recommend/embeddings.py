@@ -119,8 +119,9 @@ class Embeddings:
             ValueError: If an id is known already, or the number or width of
                 embeddings does not match.
         """
-        items = extend(self.items, ids, 'item_emb', len(item_emb))
-        embedding = torch.cat([self.item_emb, like_known(item_emb, self.item_emb)])
+        new = like_known(item_emb, self.item_emb)
+        items = extend(self.items, ids, 'item_emb', len(new))
+        embedding = torch.cat([self.item_emb, new])
         return type(self)(self.user_emb, embedding, self.users, items, self.seen)
 
     def with_new_items(self, data: HeteroData, features: Any) -> Self:
@@ -160,8 +161,8 @@ class Embeddings:
             ValueError: If an item is unknown, a user is known already, or a
                 history is empty.
         """
-        users = extend(self.users, ids, 'histories', len(histories))
         rows = encode_histories(self.items, histories, 'histories')
+        users = extend(self.users, ids, 'histories', len(rows))
         embedding = embed_new_users(self.item_emb, rows)
         embedding = torch.cat([self.user_emb, embedding.to(self.user_emb.dtype)])
         user = torch.arange(len(self.users), len(self.users) + len(rows))

@@ -1,4 +1,4 @@
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -109,9 +109,21 @@ def encode_histories(items: IdMap, histories: Any, name: str) -> list[Tensor]:
         name (str): The name of the argument.
 
     Raises:
-        ValueError: If ids are unknown, or no ids.
+        ValueError: If ids are unknown, or no ids, or if histories have no order.
     """
+    if not is_collection(histories) or isinstance(histories, Set):
+        raise ValueError(
+            f"'{name}' needs to be a sequence of sequences of item ids (got "
+            f'{type(histories).__name__} {histories!r:.50})'
+        )
     return [encode(items, as_list(ids), name).unique() for ids in histories]
+
+
+def is_collection(value: Any) -> bool:
+    r"""Returns whether something may hold ids, instead of being one."""
+    if not isinstance(value, Collection) or isinstance(value, (str, bytes)):
+        return False
+    return getattr(value, 'ndim', 1) > 0
 
 
 def as_list(ids: Any) -> Any:

@@ -28,12 +28,15 @@ class Recommendations:
             ranked for, or a list of ids. (default: :obj:`None`)
         names (Tuple[str, str], optional): What the table calls a query and a
             ranked item. (default: :obj:`("user", "item")`)
+        types (Tuple[type, type], optional): The types of their ids, which are
+            those of an empty table. (default: :obj:`(str, str)`)
     """
 
     ids: list[Any]
     scores: list[Any]
     query: Any = None
     names: tuple[str, str] = ('user', 'item')
+    types: tuple[type, type] = (str, str)
 
     def to_frame(self) -> 'pd.DataFrame':
         r"""Returns a table with a row per ranked item and the columns
@@ -53,9 +56,12 @@ class Recommendations:
             'score': [x for row in scores for x in row],
             'rank': [rank for row in ids for rank in range(1, len(row) + 1)],
         }
+        types = dict(zip(columns, (*self.types, float, int), strict=True))
         if self.query is None:
             del columns[self.names[0]]
-        return pd.DataFrame(columns)
+        frame = pd.DataFrame(columns)
+        # Of nothing, pandas cannot tell the type:
+        return frame.astype({x: types[x] for x in columns}) if frame.empty else frame
 
     def __iter__(self) -> Iterator[list[Any]]:
         yield self.ids
@@ -67,6 +73,7 @@ def decode(
     index: Tensor,
     items: IdMap,
     query: Any,
+    known: IdMap | None = None,
     names: tuple[str, str] = ('user', 'item'),
 ) -> Recommendations:
     r"""Returns what :meth:`~lgmrec_pyg.evaluation.topk` found in ids.
@@ -78,6 +85,8 @@ def decode(
         items (IdMap): The ids of the items.
         query (Any): See :class:`Recommendations`; a list of :math:`N` ids, or
             anything else if :math:`N` is 1, or 0 for no items.
+        known (IdMap, optional): The ids that queries are among. If :obj:`None`,
+            they are numbers. (default: :obj:`None`)
         names (Tuple[str, str], optional): See :class:`Recommendations`.
             (default: :obj:`("user", "item")`)
     """
@@ -86,4 +95,9 @@ def decode(
     scores = [row[:n] for row, n in zip(score.tolist(), count, strict=True)]
     if not isinstance(query, list):
         ids, scores = (rows[0] if rows else [] for rows in (ids, scores))
-    return Recommendations(ids, scores, query, names)
+    types = int if known is None else _type_of(known), _type_of(items)
+    return Recommendations(ids, scores, query, names, types)
+
+
+def _type_of(ids: IdMap) -> type:
+    return type(ids.decode([0])[0])

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from lgmrec_pyg.evaluation.topk import at_least_single, topk
 from lgmrec_pyg.recommend.ann import ann_topk
 from lgmrec_pyg.recommend.embeddings import Embeddings
 from lgmrec_pyg.recommend.exclusion import exclusion
-from lgmrec_pyg.recommend.known_ids import encode, encode_histories
+from lgmrec_pyg.recommend.known_ids import encode, encode_histories, is_collection
 from lgmrec_pyg.recommend.new_users import embed_new_users
 from lgmrec_pyg.recommend.parquet import write_rankings
 from lgmrec_pyg.recommend.recommendations import Recommendations, decode
@@ -73,7 +73,7 @@ class Recommender(Embeddings):
         rows = encode(self.users, [users] if one else users, 'users', unknown)
         score, found = self.rank(rows, k, exclude, index)
         query = users if one else self.users.decode(rows)
-        return decode(score, found, self.items, query)
+        return decode(score, found, self.items, query, self.users)
 
     def recommend_history(self, items: Any, k: int = 20) -> Recommendations:
         r"""Returns the items for someone unknown with a history of known items,
@@ -103,7 +103,7 @@ class Recommender(Embeddings):
         exclude = cumsum(count), torch.cat(rows)
         found = topk(user_emb, self.item_emb, self._at_most(k), exclude)
         query = list(range(len(rows))) if several else None
-        return decode(*found, self.items, query, ('history', 'item'))
+        return decode(*found, self.items, query, names=('history', 'item'))
 
     def similar_items(
         self, items: Any, k: int = 20, unknown: str = 'error'
@@ -129,7 +129,8 @@ class Recommender(Embeddings):
         itself = (torch.arange(rows.numel() + 1, device=rows.device), rows)
         found = topk(unit[rows], unit, self._at_most(k), itself)
         query = items if one else self.items.decode(rows)
-        return decode(*found, self.items, query, ('item', 'similar_item'))
+        names = 'item', 'similar_item'
+        return decode(*found, self.items, query, self.items, names)
 
     def rank(
         self,
@@ -198,6 +199,4 @@ def _is_one(ids: Any) -> bool:
 
 
 def _are_several(histories: Any) -> bool:
-    if _is_one(histories) or not isinstance(histories, Collection):
-        return False
-    return any(isinstance(x, Set) or np.ndim(x) > 0 for x in islice(histories, 1))
+    return is_collection(histories) and any(map(is_collection, islice(histories, 1)))

@@ -53,7 +53,7 @@ def test_values(convert: Callable, value: Any, expected: Any) -> None:
             [None, True, '5', [5], 10**400, *json.loads('[1e400, NaN, -Infinity]')],
             'a finite number',
         ),
-        (to_whole, [2**53 + 2, 1.5, 1e300], 'a whole number of at most'),
+        (to_whole, [2**53 + 1, -(2**53) - 1, 1.5, 1e300], 'a whole number of at most'),
         (to_whole, [True, '5', 10**400, None], 'a finite number'),
         (to_seconds, [None, 3, '', '07/07/2018', '2018-02-30'], 'a date such as 2018'),
     ],

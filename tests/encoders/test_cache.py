@@ -9,6 +9,15 @@ import torch
 from lgmrec_pyg.encoders import EmbeddingCache
 
 KEYS = [bytes([i]) * 32 for i in range(3)]
+X = torch.tensor([[1.0, 2.0]])
+
+
+def damage(path: Path, place: int | bytes) -> None:
+    with EmbeddingCache(path, 'one') as cache:
+        cache.put(KEYS[:1], X)
+    content = bytearray(path.read_bytes())
+    content[content.index(place) if isinstance(place, bytes) else place] = 255
+    path.write_bytes(content)
 
 
 def test_embedding_cache(tmp_path: Path) -> None:
@@ -50,7 +59,33 @@ def test_embedding_cache_that_is_damaged(tmp_path: Path) -> None:
             [cache.get(key) for key in keys]
 
 
-X = torch.tensor([[1.0, 2.0]])
+@pytest.mark.parametrize('place', [47, b'PRIMARY KEY', b'value'])
+def test_embedding_cache_with_a_damaged_header(tmp_path: Path, place: Any) -> None:
+    path = tmp_path / 'a.sqlite'
+    damage(path, place)
+    message = f"'{path}' needs to be a cache of embeddings ("
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EmbeddingCache(path, 'one')
+
+
+def test_embedding_cache_with_a_damaged_type(tmp_path: Path) -> None:
+    path = tmp_path / 'a.sqlite'
+    damage(path, b'BLOB NOT NULL')  # It does not matter.
+    with EmbeddingCache(path, 'one') as cache:
+        assert torch.equal(cache.get(KEYS[0]), X[0])
+
+
+def test_embedding_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    with EmbeddingCache(tmp_path / 'a.sqlite', 'one') as cache:
+        cache._connection.execute('PRAGMA max_page_count = 2')
+        with pytest.raises(OSError, match=r"a.sqlite' cannot be .* \(.*disk is full\)"):
+            cache.put(KEYS, torch.ones(3, 5000))
+    damage(tmp_path / 'b.sqlite', 18)
+    with (
+        EmbeddingCache(tmp_path / 'b.sqlite', 'one') as cache,
+        pytest.raises(OSError, match=r"b.sqlite' cannot be .* \(.*readonly"),
+    ):
+        cache.put(KEYS[:1], X)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +95,7 @@ X = torch.tensor([[1.0, 2.0]])
         b'1234',
         X.numpy().tobytes(),
         'text',
+        'a longer text',
         17,
         lambda row: row[:-1],
         lambda row: row[:3] + bytes([row[3] ^ 1]) + row[4:],
@@ -80,6 +116,14 @@ def test_embedding_cache_with_damaged_rows(tmp_path: Path, value: Any) -> None:
         assert cache.get(KEYS[0]) is None
         cache.put(KEYS[:1], X)
         assert torch.equal(cache.get(KEYS[0]), X[0])
+
+
+def test_embedding_cache_with_text_of_no_encoding(tmp_path: Path) -> None:
+    path = str(tmp_path / 'a.sqlite')
+    with EmbeddingCache(path, 'one') as cache:
+        cache.put(KEYS[:1], X)
+        cache._connection.execute("UPDATE embeddings SET value = CAST(x'FF' AS TEXT)")
+        assert cache.get(KEYS[0]) is None
 
 
 def test_embedding_cache_with_rows_that_are_not_finite(tmp_path: Path) -> None:

@@ -34,6 +34,40 @@ def test_weights_digest() -> None:
     assert weights_digest(model) != digest
 
 
+class Scaled(nn.Module):
+    def __init__(self, scale: Any, mask: float = 0.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.register_buffer('mask', torch.tensor(mask), persistent=False)
+
+
+def test_weights_digest_tells_settings_apart() -> None:
+    settings = [2, 2.5, 'mean', None, True, [1, 'a'], [1, 'b'], torch.relu, nn.GELU]
+    models = [Scaled(value) for value in settings]
+    models += [Scaled(2, mask=1.0), nn.Sequential(Scaled(2)), Hidden(Scaled(2))]
+    attention = [nn.MultiheadAttention(8, heads) for heads in (2, 4)]
+    layers = [
+        nn.TransformerEncoderLayer(8, 2, 16, norm_first=True),
+        nn.TransformerEncoderLayer(8, 2, 16, activation='gelu'),
+        nn.TransformerEncoderLayer(8, 4, 16, activation='gelu'),
+    ]
+    for same in (attention, layers):
+        for model in same:
+            model.load_state_dict(same[0].state_dict())
+        models += same
+    digests = [weights_digest(model) for model in models]
+    assert len(set(digests)) == len(models)
+    assert [weights_digest(model.eval()) for model in models] == digests
+
+
+def test_weights_digest_of_a_model_that_lies_elsewhere() -> None:
+    model = Hidden(nn.Linear(2, 2))
+    digests = set()
+    for model.name_or_path in ('here', 'there'):
+        digests.add(weights_digest(model))
+    assert len(digests) == 1
+
+
 def test_tokenizer_digest() -> None:
     tokenizers = pytest.importorskip('tokenizers')
 

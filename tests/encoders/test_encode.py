@@ -148,6 +148,10 @@ def test_encode_at_the_same_time(tmp_path: Path) -> None:
         (torch.zeros(2), 'per content, of shape [2, *] (got [2])'),
         (torch.zeros(2, 0), 'of shape [2, *] (got [2, 0])'),
         (torch.tensor([[0.0], [float('nan')]]), 'finite features (got others for con'),
+        (None, 'equally long rows of real numbers, one per content (got NoneType:'),
+        ('ab', 'rows of real numbers, one per content (got str: '),
+        ([[1], [2, 3]], 'rows of real numbers, one per content (got list: '),
+        (torch.ones(2, 1) * 1j, 'of real numbers, one per content (got Tensor: of tor'),
         (np.array([[1.0], [1e300]]), 'finite features (got others for content 1 of 2)'),
     ],
 )
@@ -157,8 +161,11 @@ def test_encode_checks_the_encoder(out: Any, message: str) -> None:
 
 
 def test_encode_errors(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'batch_size' needs to be .* \(got 0\)"):
-        encode(['a'], BagOfWords(), batch_size=0)
+    for size in (0, 1.5, '2'):
+        with pytest.raises(
+            ValueError, match=rf"'batch_size' needs .* \(got {size!r}\)"
+        ):
+            encode(['a'], BagOfWords(), batch_size=size)  # type: ignore[arg-type]
     with pytest.raises(
         ValueError, match=r'strings, bytes, paths or PIL .* \(got int\)'
     ):

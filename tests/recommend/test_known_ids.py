@@ -34,6 +34,32 @@ def test_nobody_is_left():
     assert ids == ['i2', 'i4']
 
 
+@pytest.mark.parametrize('kind', [str, int])
+def test_empty_tables_have_the_types_of_full_ones(kind):
+    ids = [kind(i) for i in range(3)]
+    recommender = Recommender(torch.eye(3), torch.eye(3), ids, ids)
+    seen = Recommender(
+        torch.eye(3), torch.eye(3), ids, ids, torch.ones(3, 3).nonzero().t()
+    )
+    other = kind(9)
+    for full, empty in [
+        (recommender.recommend(ids), recommender.recommend([], k=1)),
+        (recommender.recommend(ids[0]), recommender.recommend(other, unknown='skip')),
+        (recommender.recommend(ids[0]), seen.recommend(ids[0])),
+        (
+            recommender.similar_items(ids),
+            recommender.similar_items([other], unknown='skip'),
+        ),
+        (
+            recommender.recommend_history([ids[:1]]),
+            recommender.recommend_history([ids]),
+        ),
+        (recommender.recommend_history(ids[:1]), recommender.recommend_history(ids)),
+    ]:
+        assert len(empty.to_frame()) == 0 < len(full.to_frame())
+        assert empty.to_frame().dtypes.equals(full.to_frame().dtypes)
+
+
 @pytest.mark.parametrize('kind', [list, tuple, np.array])
 def test_histories_in_a_batch(kind):
     recommender = checkerboard()

@@ -24,12 +24,14 @@ def save_item_features(folder: str | os.PathLike[str], features: Any) -> None:
         OSError: If a file cannot be written.
         ValueError: If features are malformed.
     """
-    for modality, (ids, x) in read_feature_tables(features).items():
-        if osp.basename(modality) != modality:
+    tables = read_feature_tables(features)
+    for modality in tables:
+        if osp.basename(modality) != modality or '\0' in modality:
             raise ValueError(
                 f"'features' needs to hold modalities that can name a file (got "
-                f"'{modality}')"
+                f'{modality!r})'
             )
+    for modality, (ids, x) in tables.items():
         path = osp.join(osp.expanduser(folder), modality + ENDING)
         write_npz(path, ids, x.numpy())
 

@@ -1,7 +1,7 @@
 import re
 import urllib.request
 from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -9,7 +9,8 @@ from urllib.request import HTTPRedirectHandler, Request
 
 SCHEMES = ('http', 'https')
 MAX_REDIRECTS = 5
-CONTENT_RANGE = re.compile(r'bytes (\d+)-\d+/(\d+|\*)')
+MAX_DIGITS = 18
+CONTENT_RANGE = re.compile(r'bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)')
 
 
 class Answer(NamedTuple):
@@ -96,7 +97,10 @@ def check_url(url: str) -> None:
 def _open(url: str, headers: dict[str, str], timeout: float) -> Answer:
     headers = {'User-Agent': 'lgmrec_pyg', 'Accept-Encoding': 'identity', **headers}
     opener = urllib.request.build_opener(_Redirects)
-    stream = opener.open(Request(url, headers=headers), timeout=timeout)
+    try:
+        stream = opener.open(Request(url, headers=headers), timeout=timeout)
+    except ValueError as error:  # Of an address that none can have.
+        raise InvalidURL(str(error)) from error
     _check_answer(url, stream)
     start, total = 0, _to_int(stream.headers.get('Content-Length'))
     if stream.status == 206:
@@ -116,6 +120,9 @@ def _check_answer(url: str, stream: HTTPResponse) -> None:
     reason = None if stream.status in (200, 206) else stream.reason
     if reason is None and codings.strip().lower() not in ('', 'identity', *own):
         reason = f"{stream.reason}, but encoded as '{codings}'"
+    length = stream.headers.get('Content-Length', '').strip()
+    if reason is None and len(length) > MAX_DIGITS:
+        reason = f'{stream.reason}, but of a length of {len(length):,} digits'
     if reason is not None:
         stream.close()
         raise HTTPError(url, stream.status, reason, stream.headers, stream)

@@ -2,9 +2,11 @@ import errno
 import json
 import os
 import os.path as osp
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from lgmrec_pyg.datasets.http.byte_range import Answer
 from lgmrec_pyg.storage.atomic import ADVICE, atomic_write
@@ -13,6 +15,9 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+STATE = ('url', 'validator', 'total', 'md5')
+HEADER = re.compile(r'[ -~\xa0-\xff]*')
 
 
 class DownloadError(OSError):
@@ -47,10 +52,8 @@ class PartialFile:
             self.file = open(self.part, 'ab')
         self._lock()
         origin = self._read_origin()
-        if origin.get('url') == self.url and origin.get('validator') is not None:
-            self.validator, self.total = origin['validator'], origin.get('total')
-            self.md5 = origin.get('md5')
-        else:
+        self.validator, self.total, self.md5 = map(origin.get, STATE[1:])
+        if origin.get('url') != self.url or self.validator is None:
             self.restart()
         return self
 
@@ -94,8 +97,7 @@ class PartialFile:
             if needed > free:
                 reason = f'{needed:,} bytes are needed, and {free:,} are free'
                 raise OSError(errno.ENOSPC, reason)
-            names = ('url', 'validator', 'total', 'md5')
-            state = {name: getattr(self, name) for name in names}
+            state = {name: getattr(self, name) for name in STATE}
             with atomic_write(self.origin) as path, open(path, 'w') as file:
                 json.dump(state, file)
 
@@ -151,6 +153,14 @@ class PartialFile:
     def _read_origin(self) -> dict:
         try:
             with open(self.origin, encoding='utf-8') as file:
-                return dict(json.load(file))
-        except (OSError, ValueError, TypeError):
+                state = dict(json.load(file))
+        except (OSError, RecursionError, TypeError, ValueError):
             return {}
+        has_headers = all(_is_header(state.get(key)) for key in ('validator', 'md5'))
+        has_total = type(state.get('total')) in (int, type(None))
+        return state if has_headers and has_total else {}
+
+
+def _is_header(value: Any) -> bool:
+    is_text = isinstance(value, str) and HEADER.fullmatch(value) is not None
+    return value is None or is_text

@@ -19,6 +19,7 @@ from lgmrec_pyg.datasets.interactions.splits import (
     TRAIN,
     VAL,
     check_ratios,
+    check_seed,
     leave_one_out_split,
     random_split,
     time_split,
@@ -27,6 +28,7 @@ from lgmrec_pyg.datasets.interactions.table import (
     InteractionTable,
     read_interaction_table,
 )
+from lgmrec_pyg.evaluation.positive import positive_integer
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, validate_graph
 from lgmrec_pyg.ids import Ids, as_ids
 
@@ -123,8 +125,8 @@ def graph_from_interactions(
     """
     _check_arguments(split, rating, timestamp, min_rating)
     check_ratios(val_ratio, test_ratio)
-    if k_core <= 0:
-        raise ValueError(f"'k_core' needs to be a positive integer (got {k_core})")
+    check_seed(seed)
+    k_core = positive_integer('k_core', k_core)
     indexed = isinstance(interactions, (Tensor, np.ndarray))
     tables = {} if features is None else read_feature_tables(features, indexed)
     table = read_interaction_table(interactions, user, item, rating, timestamp)

@@ -1,6 +1,8 @@
 import torch
 from torch import Tensor
 
+from lgmrec_pyg.evaluation.positive import positive_integer
+
 
 def k_core(edge_index: Tensor, k: int) -> Tensor:
     r"""Marks the interactions of the :math:`k`-core: the largest set of them in
@@ -18,10 +20,9 @@ def k_core(edge_index: Tensor, k: int) -> Tensor:
         - **output:** a mask :math:`(|\mathcal{E}|)`
 
     Raises:
-        ValueError: If :obj:`k` is not positive.
+        ValueError: If :obj:`k` is no positive integer.
     """
-    if k <= 0:
-        raise ValueError(f"'k' needs to be a positive integer (got {k})")
+    k = positive_integer('k', k)
     index = torch.arange(edge_index.size(1), device=edge_index.device)
     while True:
         user, item = edge_index[:, index]

@@ -1,5 +1,8 @@
 r"""Splits interactions into training (0), validation (1) and test (2)."""
 
+from numbers import Integral, Real
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -33,7 +36,8 @@ def random_split(
           1 (validation) or 2 (test)
 
     Raises:
-        ValueError: If the ratios are negative or leave nothing for training.
+        ValueError: If the ratios are negative or leave nothing for training, or if
+            the seed is no integer of at most 64 bits.
     """
     check_ratios(val_ratio, test_ratio)
     place, count = _place_from_end(edge_index, _draw(edge_index, seed))
@@ -113,12 +117,25 @@ def time_split(
     return label
 
 
-def check_ratios(val_ratio: float, test_ratio: float) -> None:
-    r"""Raises an error if ratios are negative or leave nothing for training."""
-    if not (val_ratio >= 0 and test_ratio >= 0 and val_ratio + test_ratio < 1):
+def check_ratios(val_ratio: Any, test_ratio: Any) -> None:
+    r"""Raises an error if ratios are no numbers, negative, or leave nothing for
+    training.
+    """
+    ratios = val_ratio, test_ratio
+    are_numbers = all(isinstance(ratio, Real) for ratio in ratios)
+    if not are_numbers or not (min(ratios) >= 0 and sum(ratios) < 1):
         raise ValueError(
-            f"'val_ratio' and 'test_ratio' need to be at least 0 and to sum up to "
-            f'less than 1 (got {val_ratio} and {test_ratio})'
+            f"'val_ratio' and 'test_ratio' need to be numbers of at least 0, and to "
+            f'sum up to less than 1 (got {val_ratio!r} and {test_ratio!r})'
+        )
+
+
+def check_seed(seed: Any) -> None:
+    r"""Raises an error if a seed is no integer of at most 64 bits."""
+    is_int = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not is_int or not -(2**63) <= seed < 2**64:
+        raise ValueError(
+            f"'seed' needs to be an integer of at most 64 bits (got {seed!r})"
         )
 
 
@@ -147,10 +164,11 @@ def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(edge_index: Tensor, seed: int) -> Tensor:
+    check_seed(seed)
     user, item = edge_index
     perm = item.argsort(stable=True)
     perm = perm[user[perm].argsort(stable=True)]
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     key = torch.empty(perm.numel(), dtype=torch.double)
     key[perm] = torch.rand(perm.numel(), dtype=torch.double, generator=generator)
     return key

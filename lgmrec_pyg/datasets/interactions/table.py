@@ -91,7 +91,11 @@ def read_interaction_table(
 
 
 def _ids(source: TableSource, column: str) -> tuple[np.ndarray, np.ndarray]:
-    codes, values = source.frame[column].factorize()
+    try:
+        codes, values = source.frame[column].factorize()
+    except TypeError:  # Of values such as lists.
+        as_ids(source.frame[column], column)
+        raise
     values = values.to_numpy()
     # The code of missing values is -1, the last entry:
     missing = np.append(values == '', True)[codes]

@@ -53,8 +53,11 @@ def read_timestamps(source: TableSource, column: str) -> np.ndarray:
             needed = 'numbers that differ in double precision if they differ at all'
             _refuse(source, column, _is_merged(values, numbers), needed)
             return numbers
-        finer = values.astype(str).str.contains(BELOW_NANOSECONDS).to_numpy(dtype=bool)
+        text = values.astype(str).str
+        finer = text.contains(BELOW_NANOSECONDS).to_numpy(dtype=bool)
         _refuse(source, column, finer, 'dates that are no finer than nanoseconds')
+        # Pandas would read the clock for 'now' and 'today':
+        values = values.where(text.match('[0-9]').to_numpy(dtype=bool))
     if values.dtype.kind != 'm':
         values = pd.to_datetime(values, format='ISO8601', errors='coerce', utc=True)
     needed = 'numbers or dates such as 2024-01-31 or 2024-01-31 23:59:59'

@@ -38,8 +38,15 @@ def test_save_item_features_replaces_one_modality(tmp_path: Path) -> None:
 def test_save_item_features_writes_nothing_on_errors(tmp_path: Path) -> None:
     for features in [
         {'text': {'a': [1]}, 'image': {'a': [float('nan')]}},
-        {'a/b': {'a': [1]}},
+        {'text': {'a': [1]}, 'a/b': {'a': [1]}},
+        {'text': {'a': [1]}, 'a\0b': {'a': [1]}},
     ]:
         with pytest.raises(ValueError, match="'features'"):
             save_item_features(tmp_path, features)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_save_item_features_with_a_long_name(tmp_path: Path) -> None:
+    message = r'cannot be written \(File name too long\): choose a shorter name'
+    with pytest.raises(OSError, match=message):
+        save_item_features(tmp_path, {'x' * 300: {'a': [1]}})

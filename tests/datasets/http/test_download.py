@@ -49,6 +49,15 @@ def fetch(server: FileServer, folder: Path, **kwargs: object) -> Path:
     return path
 
 
+def sending_length(length: str) -> Behaviour:
+    def behave(handler: Handler, content: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header('Content-Length', length)
+        handler.end_headers()
+
+    return behave
+
+
 def list_files(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob('*') if path.is_file()}
 
@@ -107,6 +116,13 @@ def test_download_shows_progress(
                 failing(206, {'Content-Range': f'bytes 5-9/{SIZE}'}),
             ],
             [None, 9, None],
+        ),
+        *(
+            (
+                [breaking_after(9), failing(206, {'Content-Range': f'bytes {place}'})],
+                [None, 9, None],
+            )
+            for place in ('9' * 5000 + '-9/10', '9-99/' + '9' * 5000)
         ),
         ([breaking_after(9), failing(206)], [None, 9, None]),
         ([breaking_after(9), failing(416)], [None, 9, None]),
@@ -185,6 +201,32 @@ def test_download_distrusts_leftovers(
     assert [r for _, r in server.requests] == [None]
 
 
+@pytest.mark.parametrize(
+    'damage',
+    [
+        {'validator': ['x']},
+        {'validator': 'x\r\nX-Other: 1'},
+        {'validator': '"€"'},
+        {'validator': 3},
+        {'md5': 5},
+        {'total': 'abc'},
+        {'total': 1.5},
+        {'total': True},
+    ],
+)
+def test_download_distrusts_damaged_leftovers(
+    server: FileServer, tmp_path: Path, damage: dict
+) -> None:
+    server.behaviours = [breaking_after(4000)]
+    with pytest.raises(DownloadError):
+        fetch(server, tmp_path, retries=0)
+    path = tmp_path / 'raw' / 'a.bin.part.json'
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, **damage}))
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    assert [r for _, r in server.requests] == [None, None]
+
+
 def test_download_killed_before_the_last_step(
     server: FileServer, tmp_path: Path
 ) -> None:
@@ -258,6 +300,9 @@ def test_download_follows_redirects(server: FileServer, tmp_path: Path) -> None:
         ([redirecting('file:///etc/passwd')], 'not allowed', 1),
         ([redirecting('ftp://127.0.0.1/a')], "to 'ftp://127.0.0.1/a' is not foll", 1),
         ([redirecting(f'/a.bin?{i}') for i in range(20)], 'infinite loop', 6),
+        ([redirecting('http://[bad/')], 'Invalid IPv6 URL', 1),
+        ([redirecting(f'http://{"a" * 70}.com/')], 'label empty or too long', 1),
+        ([sending_length('9' * 5000)], '200 OK, but of a length of 5,000 digits', 1),
         ([failing(500)] * 9, '500 Internal Server Error', 3),
         ([stalling_after(0)] * 9, 'timed out', 3),
     ],

@@ -302,7 +302,12 @@ def test_graph_from_interactions_warns_of_few_features() -> None:
         ({'rating': 'stars'}, "'min_rating' needs to say which ratings count"),
         ({'min_rating': 3}, "'rating' needs to name a column for 'min_rating'"),
         ({'val_ratio': 0.6, 'test_ratio': 0.4}, 'to sum up to less than 1'),
+        ({'val_ratio': 'a'}, 'need to be numbers of at least 0, and to sum up to less'),
+        ({'seed': 'a', 'split': 'time', 'timestamp': 'at'}, "(got 'a')"),
         ({'k_core': 0}, "'k_core' needs to be a positive integer (got 0)"),
+        ({'k_core': '2'}, "'k_core' needs to be a positive integer (got '2')"),
+        ({'k_core': 2.5}, "'k_core' needs to be a positive integer (got 2.5)"),
+        ({'k_core': True}, "'k_core' needs to be a positive integer (got True)"),
         (
             {'rating': 'stars', 'min_rating': 6},
             "'min_rating' needs to leave interactions (got 6, which leaves none of 9 "

@@ -49,5 +49,6 @@ def test_k_core_matches_brute_force(pairs: set[tuple[int, int]], k: int) -> None
 
 
 def test_k_core_errors() -> None:
-    with pytest.raises(ValueError, match=r"'k' needs to be a positive .*\(got 0\)"):
-        k_core(to_tensor([(0, 0)]), 0)
+    for k in (0, '2', 2.5, True):
+        with pytest.raises(ValueError, match=rf"'k' needs to be .*\(got {k!r}\)"):
+            k_core(to_tensor([(0, 0)]), k)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 from collections import Counter
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -172,9 +174,19 @@ def test_splits_of_nothing() -> None:
     assert time_split(pairs, torch.empty(0)).size() == (0,)
 
 
-@pytest.mark.parametrize('ratios', [(-0.1, 0.1), (0.5, 0.5), (0.1, float('nan'))])
+@pytest.mark.parametrize(
+    'ratios', [(-0.1, 0.1), (0.5, 0.5), (0.1, float('nan')), ('a', 0.1), (0.1, None)]
+)
 def test_split_errors(ratios: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match='to sum up to less than 1'):
         random_split(pairs_of(3), *ratios)
     with pytest.raises(ValueError, match='to sum up to less than 1'):
         time_split(pairs_of(3), torch.arange(3), *ratios)
+
+
+@pytest.mark.parametrize('seed', ['a', 1.5, True, None, 2**64])
+def test_seed_is_an_integer(seed: Any) -> None:
+    for split in (random_split, leave_one_out_split):
+        with pytest.raises(ValueError, match=r"'seed' needs to be an integer of at mo"):
+            split(pairs_of(3), seed=seed)
+    assert random_split(pairs_of(3), seed=np.int64(3)).size() == (3,)

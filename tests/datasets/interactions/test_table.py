@@ -142,3 +142,11 @@ def test_read_interaction_table_without_rows() -> None:
         read_interaction_table(torch.empty(2, 0, dtype=torch.long))
     with pytest.raises(ValueError, match="need 'interactions' to be a table"):
         read_interaction_table(torch.zeros(2, 1, dtype=torch.long), rating='stars')
+
+
+def test_ids_that_are_lists() -> None:
+    for column in ('user_id', 'item_id'):
+        frame = make_frame(**{column: [['a'], ['b'], ['c']]})
+        message = rf"'{column}' needs to hold strings or .* \(got \['a'\] of type list"
+        with pytest.raises(ValueError, match=message):
+            read_interaction_table(frame)

@@ -112,6 +112,11 @@ def test_read_timestamps_of_any_numbers(times: list[str]) -> None:
         (pd.to_timedelta([1, None]), '(got NaT in row 1, and 1 such values in total)'),
         (objects(pd.Timestamp(NOW), pd.NaT), '(got NaT in row 1'),
         (objects(pd.Timestamp(NOW), 5), "dates throughout in column 'at' (got Time"),
+        (['2024-01-01', 'today'], 'dates such as 2024-01-31 or 2024-01-31 23:59:59 in'),
+        (objects(pd.Timestamp(NOW), 'now'), "(got 'now' in row 1"),
+        (objects('2024-01-01', None), 'in row 1, and 1 such values in total)'),
+        (pd.Categorical(['2024-01-01', 'now']), "(got 'now' in row 1"),
+        (pd.array(['2024-01-01', None], dtype='string'), '(got <NA> in row 1'),
         ([1j, 2], 'numbers or dates such as'),
     ],
 )
