@@ -10,11 +10,13 @@ from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
 from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
+from lgmrec_pyg.datasets.processed import load_graph, load_note
 from lgmrec_pyg.datasets.read_only import refuse_read_only
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes, validate_graph
 from lgmrec_pyg.storage.atomic import atomic_write
 
 SUFFIX = '_feat.npy'
+NOTES = ('pre_transform.pt', 'pre_filter.pt')
 ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
 
 
@@ -96,7 +98,7 @@ class MultimodalDataset(InMemoryDataset):
         if force_reload or not osp.exists(self.processed_paths[0]):
             self._check_writable()
         super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0], data_cls=HeteroData)
+        self.data, self.slices = load_graph(self.processed_paths[0])
 
     @classmethod
     def from_folder(cls, path: str, **kwargs: object) -> 'MultimodalDataset':
@@ -130,6 +132,13 @@ class MultimodalDataset(InMemoryDataset):
         version = str([(stat.st_size, stat.st_mtime_ns) for stat in stats])
         digest = hashlib.sha256(version.encode()).hexdigest()[:8]
         return '_'.join([self.name, *self.modalities, digest]) + '.pt'
+
+    def _process(self) -> None:
+        # PyG loads these without restrictions, and folders are passed around.
+        for path in (osp.join(self.processed_dir, name) for name in NOTES):
+            if osp.exists(path) and not self.force_reload:
+                load_note(path)
+        super()._process()
 
     def process(self) -> None:
         try:

@@ -13,6 +13,8 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets import AmazonMultimodal, MultimodalDataset
 from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+from lgmrec_pyg.storage import fingerprint
+from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
 ROWS = '0\t0\t0\n0\t1\t0\n0\t2\t1\n1\t1\t0\n1\t0\t2\n'
 
@@ -124,6 +126,58 @@ def test_multimodal_dataset_transforms(tmp_path: Path) -> None:
     assert len(dataset[0].edge_types) == 6
     with pytest.warns(UserWarning, match='`pre_transform` argument differs'):
         MultimodalDataset(root, 'shop')
+
+
+class Code:
+    def __reduce__(self) -> tuple:
+        return eval, ("open('executed', 'w')",)
+
+
+@pytest.mark.parametrize('content', [Code(), [1, 2], ({}, None), ({'x': 1}, None, 0)])
+def test_multimodal_dataset_trusts_no_processed_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path)
+    path = open_quietly(str(tmp_path), 'shop').processed_paths[0]
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r"shop_image_text_\w+\.pt' needs to hold ten"):
+        open_quietly(str(tmp_path), 'shop')
+    assert not Path('executed').exists()
+    os.remove(path)
+    assert len(open_quietly(str(tmp_path), 'shop')) == 1
+
+
+@pytest.mark.parametrize('name', ['pre_transform.pt', 'pre_filter.pt'])
+def test_multimodal_dataset_trusts_no_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path)
+    folder = Path(open_quietly(str(tmp_path), 'shop').processed_dir)
+    for write in (lambda path: torch.save(Code(), path), lambda path: path.touch()):
+        (folder / name).unlink()
+        write(folder / name)
+        with pytest.raises(ValueError, match=f"{name}' needs to hold tensors in plain"):
+            open_quietly(str(tmp_path), 'shop')
+    assert not Path('executed').exists()
+    assert len(open_quietly(str(tmp_path), 'shop', force_reload=True)) == 1
+
+
+def test_multimodal_dataset_keeps_what_transforms_make(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    for layout in ('csr', 'edge_index', 'auto'):
+        prepare = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency(layout)])
+        options = {'pre_transform': prepare, 'processed_dir': str(tmp_path / layout)}
+        open_quietly(str(tmp_path), 'shop', **options)
+        data = open_quietly(str(tmp_path), 'shop', **options)[0]
+        expected = prepare(open_quietly(str(tmp_path), 'shop')[0])
+        kinds = [
+            {key: type(value) for key, value in graph[INTERACTS].items()}
+            for graph in (data, expected)
+        ]
+        assert kinds[0] == kinds[1]
+        assert fingerprint(data) == fingerprint(expected)
 
 
 def test_multimodal_dataset_copies(tmp_path: Path) -> None:
