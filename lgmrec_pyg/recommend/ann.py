@@ -103,10 +103,11 @@ def ann_topk(
             positive integer, if :obj:`k` is greater than the number of items, or
             if :obj:`exclude` is in another format.
     """
-    if index.numel != item_emb.size(0):
+    size = getattr(index, 'numel', type(index).__name__)
+    if size != item_emb.size(0):
         raise ValueError(
-            f"'index' needs to hold the {item_emb.size(0)} item embeddings (got "
-            f'{index.numel})'
+            f"'index' needs to be a 'KNNIndex' that holds the {item_emb.size(0)} item "
+            f'embeddings (got {size})'
         )
     k = check_k(k, item_emb.size(0))
     oversample = positive_integer('oversample', oversample)

@@ -138,9 +138,10 @@ class Embeddings:
                 items are.
 
         Raises:
-            ValueError: If an id is known already or of another type, or features
-                do not match those of the graph.
+            ValueError: If an id is known already or of another type, if the graph
+                holds other items, or if features do not match those of the graph.
         """
+        self._check_items(data)
         ids, x_dict = align_features(features, self.items)
         known = self.item_emb[: data[ITEM].num_nodes]
         return self.with_items(ids, embed_new_items(data, known, x_dict))
@@ -203,6 +204,18 @@ class Embeddings:
             return cls(**arguments)
         except ValueError as error:
             raise ValueError(f"'{os.fspath(path)}' is damaged ({error})") from error
+
+    def _check_items(self, data: HeteroData) -> None:
+        if 'ids' not in data[ITEM]:
+            return
+        ids = IdMap.of(data, ITEM).ids
+        # Those after them, if any, were added since.
+        for place, pair in enumerate(zip(self.items.ids, ids, strict=False)):
+            if pair[0] != pair[1]:
+                raise ValueError(
+                    f"'data' needs to be the graph that the model was trained on, "
+                    f'whose item {place} is {pair[0]!r} (got {pair[1]!r})'
+                )
 
     def __repr__(self) -> str:
         return (

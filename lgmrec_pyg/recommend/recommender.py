@@ -54,9 +54,9 @@ class Recommender(Embeddings):
             k (int, optional): The number of items; there are fewer if no more
                 are left. (default: :obj:`20`)
             exclude (str or Sequence, optional): The items not to recommend:
-                :obj:`"seen"` stands for what a user has in training,
-                :obj:`None` for nothing, and item ids for these besides those
-                seen. (default: :obj:`"seen"`)
+                :obj:`"seen"` stands for what a user is known to have, see
+                :meth:`from_model`, :obj:`None` for nothing, and item ids for
+                these besides those seen. (default: :obj:`"seen"`)
             index (KNNIndex, optional): Will rank approximately by this index of
                 the items, see :func:`~lgmrec_pyg.recommend.build_index`.
                 (default: :obj:`None`)

@@ -97,6 +97,8 @@ def test_recommender_takes_an_index(embeddings):
 def test_errors(embeddings, monkeypatch):
     with pytest.raises(ValueError, match=r"'index' .* the 3000 item .* \(got 10\)"):
         ann_topk(MIPSKNNIndex(embeddings[1][:10]), *embeddings, 3)
+    with pytest.raises(ValueError, match=r"'index' needs to be .* \(got IndexFlatIP\)"):
+        ann_topk(MIPSKNNIndex(embeddings[1]).index, *embeddings, 3)
     with pytest.raises(ValueError, match=r"'num_cells' needs .* \(got 0\)"):
         build_index(embeddings[1], num_cells=0)
     with pytest.raises(ValueError, match=r"'num_cells' .* at most .* 3000 \(got 3001"):

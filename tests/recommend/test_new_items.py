@@ -146,6 +146,22 @@ def test_with_new_items_by_their_ids():
     assert torch.equal(out.item_emb[:NUM_ITEMS], item_emb)
 
 
+def test_new_items_need_the_graph_of_training():
+    data, item_emb, new, _ = planted_graph()
+    data['item'].ids = [f'sku-{i}' for i in range(NUM_ITEMS)]
+    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=data['item'].ids)
+    features = {'text': ([f'new-{i}' for i in range(NUM_NEW)], new['text'])}
+    more = recommender.with_new_items(data, features)
+    features = {'text': (['newer'], new['text'][:1])}
+    assert 'newer' in more.with_new_items(data, features).items
+
+    other = data.clone()
+    other['item'].ids = [*data['item'].ids[:-2], *data['item'].ids[:-3:-1]]
+    message = r"'data' .* whose item 238 is 'sku-238' \(got 'sku-239'\)"
+    with pytest.raises(ValueError, match=message):
+        recommender.with_new_items(other, features)
+
+
 def test_new_items_that_lack_a_modality_have_no_row():
     data, item_emb, new, _ = planted_graph()
     ids = list(range(1000, 1000 + NUM_NEW))
