@@ -50,10 +50,15 @@ def encode(
 
     Raises:
         ValueError: If :obj:`contents` is a single one, if :obj:`batch_size` is no
-            positive integer, or if the encoder has no :obj:`name` to cache by, or
-            does not return finite features, one row per content.
+            positive integer, or if the encoder is no function, has no :obj:`name`
+            to cache by, or does not return finite features, one row per content.
     """
     batch_size = positive_integer('batch_size', batch_size)
+    if not callable(encoder):
+        raise ValueError(
+            f"'encoder' needs to be a function that takes in a list of contents, such "
+            f"as 'SentenceEncoder()' (got {encoder!r:.50})"
+        )
     values = list_contents(contents)
     if getattr(encoder, 'takes_paths', False):  # A string is a text otherwise.
         values = [Path(x) if isinstance(x, str) else x for x in values]

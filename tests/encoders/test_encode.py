@@ -170,6 +170,8 @@ def test_encode_errors(tmp_path: Path) -> None:
         ValueError, match=r'strings, bytes, paths or PIL .* \(got int\)'
     ):
         encode(['a', 3], BagOfWords())
+    with pytest.raises(ValueError, match=r"'encoder' .* a function .* \(got 'Mini'\)"):
+        encode(['a'], 'Mini')  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"'encoder' needs to have a 'name'.*got None"):
         encode(['a'], lambda texts: torch.zeros(1, 1), cache=str(tmp_path / 'a'))
     with pytest.raises(ValueError, match=r'equally many features .* \(got \[1, 2\]\)'):

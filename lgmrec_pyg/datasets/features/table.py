@@ -65,6 +65,11 @@ def read_feature_tables(
 
 
 def _list_files(folder: str) -> dict[str, str]:
+    if osp.isfile(folder):
+        raise ValueError(
+            f"'features' needs to be the path of a folder, or a dictionary such as "
+            f"{{'text': '{folder}'}} (got a file)"
+        )
     names = sorted(name for name in os.listdir(folder) if name.endswith(ENDING))
     if len(names) == 0:
         raise FileNotFoundError(

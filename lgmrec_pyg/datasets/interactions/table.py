@@ -62,8 +62,9 @@ def read_interaction_table(
         ValueError: If a column is missing, or a value in it, naming the row or
             the line.
     """
-    named = {'user': user, 'item': item, 'rating': rating, 'timestamp': timestamp}
-    columns = {key: column for key, column in named.items() if column is not None}
+    columns = {'user': user, 'item': item}
+    further = {'rating': rating, 'timestamp': timestamp}
+    columns |= {key: column for key, column in further.items() if column is not None}
     if isinstance(interactions, (Tensor, np.ndarray)):
         if len(columns) > 2:
             raise ValueError(

@@ -164,3 +164,6 @@ def test_read_feature_tables_of_other_things(tmp_path: Path) -> None:
         read_feature_tables(tmp_path)
     with pytest.raises(FileNotFoundError, match='nowhere'):
         read_feature_tables(tmp_path / 'nowhere')
+    (tmp_path / 'text.npz').touch()
+    with pytest.raises(ValueError, match=r"such as {'text': '.*text\.npz'} \(got a f"):
+        read_feature_tables(tmp_path / 'text.npz')

@@ -318,6 +318,7 @@ def test_graph_from_interactions_warns_of_few_features() -> None:
             "'k_core' needs to leave interactions (got 4, which leaves none of 8 of 3 "
             'users and 4 items)',
         ),
+        ({'user': None}, "one column 'None', or another one that the argument 'user'"),
         ({'user': 'uid'}, "one column 'uid', or another one that the argument 'user'"),
         (
             {'timestamp': 'time'},
