@@ -82,6 +82,10 @@ class MultimodalDataset(InMemoryDataset):
         force_reload: bool = False,
         processed_dir: str | None = None,
     ) -> None:
+        if isinstance(modalities, str):
+            raise ValueError(
+                f"'modalities' needs to be a list of names (got '{modalities}')"
+            )
         root = osp.expanduser(root)
         self.name = name
         self._raw_dir = osp.join(root, name)

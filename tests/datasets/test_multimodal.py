@@ -112,6 +112,8 @@ def test_multimodal_dataset_modalities(tmp_path: Path) -> None:
     for selected in [['text', 'text'], ['user']]:
         with pytest.raises(ValueError, match="'modalities' needs to hold distinct"):
             MultimodalDataset(root, 'shop', selected)
+    with pytest.raises(ValueError, match=r"'modalities' .* a list .* \(got 'text'\)"):
+        MultimodalDataset(root, 'shop', 'text')
 
 
 def test_multimodal_dataset_transforms(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ class AmazonMultimodal(MultimodalDataset):
     sentence embeddings of the titles, brands, categories and descriptions.
     Items without an image or a text lack the modality.
     The visual features of Clothing alone take up 18 GB.
+    Once converted, the files are ready-made: a folder keeps its split and its
+    features, so use another :obj:`root` for another :obj:`split_seed` or
+    :obj:`text_encoder`.
 
     Args:
         root (str): The directory that holds the folder of the dataset.
