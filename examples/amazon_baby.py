@@ -211,6 +211,9 @@ history = fit(
     checkpoint=args.checkpoint,
     resume=args.resume,
 )
+if torch.initial_seed() != args.seed:  # That of the checkpoint.
+    args.seed = torch.initial_seed()
+    print(f"'{args.checkpoint}' is of a run with --seed {args.seed}, which went on")
 
 test_start = time.perf_counter()
 with torch.no_grad():

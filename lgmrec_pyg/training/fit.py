@@ -54,7 +54,8 @@ def fit(
 
     With :obj:`checkpoint='run.safetensors', resume=True`, the same call starts a
     run, and continues it whenever it was killed. On CPU, it ends with the very
-    weights and metrics of a run that was not killed.
+    weights and metrics of a run that was not killed. Random numbers continue as
+    well, whatever the seed is now: every seed needs a checkpoint of its own.
 
     Args:
         model (torch.nn.Module): The model, see :class:`Recommender`.

@@ -129,6 +129,9 @@ def test_amazon_baby_resumes_to_the_same_result(tmp_path, run_here):
     resumed, *_ = run_here('amazon_baby.py', *args)
     assert resumed['history'].losses == whole['history'].losses
     assert resumed['test_metrics'] == whole['test_metrics']
+    other, *_ = run_here('amazon_baby.py', *args, '--seed', '3')
+    assert other['history'].losses == whole['history'].losses
+    assert other['args'].seed == 0  # That of what it continued.
     assert whole['model'].settings['ranking_loss'] == 'softmax'
     assert whole['args'].lr == 5e-3
     model = load_model(tmp_path / 'model', data=whole['data'])
