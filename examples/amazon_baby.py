@@ -95,7 +95,8 @@ def parse_args() -> argparse.Namespace:
     add(
         '--recommended',
         action='store_true',
-        help='rank by a softmax over all items rather than as in the paper',
+        help='rank by a softmax over all items, with shared user IDs, rather than as '
+        'in the paper',
     )
     add('--epochs', type=int, default=1000)
     add('--patience', type=int, default=20)
