@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
-from lgmrec_pyg.ops import unit_rows
+from lgmrec_pyg.ops import matmul, unit_rows
 
 
 class HypergraphEmbedding(NamedTuple):
@@ -27,7 +27,7 @@ class HypergraphEmbedding(NamedTuple):
 
     def dense(self) -> Tensor:
         r"""The product, of shape :math:`(N, d)`."""
-        return self.membership @ self.latent
+        return matmul(self.membership, self.latent)
 
     def select(self, index: Tensor) -> 'HypergraphEmbedding':
         r"""The embeddings of some nodes."""
@@ -103,7 +103,7 @@ class LocalGlobalFusion(Module):
         r"""The global embedding :math:`\mathbf{e}_{\mathrm{ghe}}`."""
         out = hypergraph[0].dense()
         for embedding in hypergraph[1:]:
-            out = out.addmm(embedding.membership, embedding.latent)
+            out = out + embedding.dense()
         return out
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 from lgmrec_pyg.ops.csr import CSR, to_csr
 from lgmrec_pyg.ops.infonce import infonce, unit_rows
+from lgmrec_pyg.ops.matmul import matmul
 from lgmrec_pyg.ops.norm import drop_weight, has_weight, normalize_adj
 from lgmrec_pyg.ops.pairing import is_transpose
 from lgmrec_pyg.ops.spmm import choose_kernel, spmm
@@ -11,6 +12,7 @@ __all__ = [
     'has_weight',
     'infonce',
     'is_transpose',
+    'matmul',
     'normalize_adj',
     'spmm',
     'to_csr',

@@ -6,6 +6,7 @@ from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import scatter
 
 from lgmrec_pyg.ops.infonce import smallest_norm
+from lgmrec_pyg.ops.matmul import matmul
 
 
 class SparseMembership(NamedTuple):
@@ -105,7 +106,7 @@ class SoftHypergraphConv(MessagePassing):
         of shape :math:`(K, F)`.
         """
         if isinstance(membership, Tensor):
-            out = membership.t() @ x
+            out = matmul(membership.t(), x)
         else:
             index, weight, size = membership
             # propagate_type: (x: OptPairTensor, weight: Tensor)
@@ -117,7 +118,7 @@ class SoftHypergraphConv(MessagePassing):
         hyperedges with features :math:`\mathbf{L}`.
         """
         if isinstance(membership, Tensor):
-            out = membership @ latent
+            out = matmul(membership, latent)
         else:
             index, weight, size = membership
             # propagate_type: (x: OptPairTensor, weight: Tensor)

@@ -6,6 +6,7 @@ from torch.nn import Module
 
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
 from lgmrec_pyg.ops.infonce import check_backend, infonce, smallest_norm, unit_rows
+from lgmrec_pyg.ops.matmul import matmul
 
 
 class HypergraphContrast(Module):
@@ -127,7 +128,7 @@ def low_rank_cosine(
         \mathbf{L}_k \Vert}
     """
     product = anchor.latent @ key.latent.t()
-    anchors = anchor.membership @ product / _norm(anchor)
+    anchors = matmul(anchor.membership, product) / _norm(anchor)
     return anchors, key.membership / _norm(key)
 
 
