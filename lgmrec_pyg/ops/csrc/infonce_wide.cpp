@@ -12,7 +12,12 @@
 
 namespace {
 
-constexpr int LANES = 16, VECTORS = 4;
+constexpr int LANES = 16;
+#ifdef __AVX512F__
+constexpr int VECTORS = 8;  // As many sums as leave registers for the rest.
+#else
+constexpr int VECTORS = 4;
+#endif
 constexpr int64_t BLOCK = LANES * VECTORS;  // Anchors, side by side in vectors.
 constexpr int64_t TILE = 64;                // Keys.
 constexpr float LOG2E = 1.44269504f;
