@@ -3,6 +3,7 @@ from torch import Tensor
 
 from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
 from lgmrec_pyg.evaluation.positive import positive_integer
+from lgmrec_pyg.ops.cpp_topk import can_rank, cpp_topk
 
 FAN_OUT = 4
 
@@ -45,7 +46,8 @@ def topk(
         users (torch.Tensor, optional): The users to rank the items for.
             If :obj:`None`, will rank for all users. (default: :obj:`None`)
         chunk_size (int, optional): The number of users to score at once.
-            If :obj:`None`, will choose a size that suits the device.
+            If :obj:`None`, will rank in C++ loops that store no scores (CPU, single
+            precision), or choose a size that suits the device.
             (default: :obj:`None`)
 
     Shapes:
@@ -61,9 +63,8 @@ def topk(
     """
     num_items = item_emb.size(0)
     k = check_k(k, num_items)
-    if chunk_size is None:
-        chunk_size = _default_chunk_size(num_items, item_emb.device)
-    chunk_size = positive_integer('chunk_size', chunk_size)
+    if chunk_size is not None:
+        chunk_size = positive_integer('chunk_size', chunk_size)
     if exclude is not None:
         exclude = check_rows(exclude, user_emb.size(0), num_items)
     user_emb, item_emb = at_least_single(user_emb, item_emb)
@@ -71,6 +72,21 @@ def topk(
     if users is not None:
         user_emb = user_emb[users]
         exclude = select_rows(*exclude, users) if exclude is not None else None
+    if chunk_size is None:
+        if can_rank(user_emb, item_emb):
+            return cpp_topk(user_emb, item_emb, k, exclude)
+        chunk_size = _default_chunk_size(num_items, item_emb.device)
+    return _topk_in_chunks(user_emb, item_emb, k, exclude, chunk_size)
+
+
+def _topk_in_chunks(
+    user_emb: Tensor,
+    item_emb: Tensor,
+    k: int,
+    exclude: tuple[Tensor, Tensor] | None,
+    chunk_size: int,
+) -> tuple[Tensor, Tensor]:
+    num_items = item_emb.size(0)
     num_users = user_emb.size(0)
     chunk_size = min(chunk_size, max(num_users, 1))
 

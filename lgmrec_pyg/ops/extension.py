@@ -23,9 +23,18 @@ def _library() -> ctypes.CDLL | None:
     library.membership_backward.argtypes += [integer, pointer]
     library.spmm.argtypes = [*pointers, pointer, long, long, long, long]
     library.spmm.argtypes += [flag, flag, integer, pointer]
-    for name in ('infonce_narrow', 'infonce_wide', 'membership', 'membership_backward'):
+    library.topk.argtypes = [pointer, pointer, *[long] * 4, pointer, pointer]
+    library.topk.argtypes += [integer, *pointers]
+    library.topk_scratch.argtypes = [long, long]
+    for name in (
+        'infonce_narrow',
+        'infonce_wide',
+        'membership',
+        'membership_backward',
+        'topk',
+    ):
         getattr(library, name).restype = None
-    for name in ('infonce_narrow_scratch', 'spmm'):
+    for name in ('infonce_narrow_scratch', 'spmm', 'topk_scratch'):
         getattr(library, name).restype = long
     return library
 
