@@ -1,5 +1,6 @@
 r"""The training loop: early stopping, best weights and the course of a run."""
 
+from lgmrec_pyg.training.allocation import keep_freed_memory
 from lgmrec_pyg.training.checkpoint import Checkpoint
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.fit import fit
@@ -15,4 +16,5 @@ __all__ = [
     'Recommender',
     'TrainingStep',
     'fit',
+    'keep_freed_memory',
 ]

@@ -5,10 +5,13 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lgmrec_pyg.training.allocation import keep_freed_memory
+
 
 class TrainingStep:
     r"""One update of a recommender on one batch of triplets: forward, loss,
-    backward and optimizer.
+    backward and optimizer. On CPU, the process keeps what a step frees for the
+    next one, see :func:`~lgmrec_pyg.training.keep_freed_memory`.
 
     Args:
         model (torch.nn.Module): The model, see
@@ -25,6 +28,7 @@ class TrainingStep:
         self.model = model
         self.inputs = inputs
         self.optimizer = optimizer
+        keep_freed_memory()
 
     def __call__(self, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
         self.optimizer.zero_grad()
