@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.accuracy.cost import Cost, study_costs
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.results import (
     Place,
@@ -38,7 +39,7 @@ def draw_all(store: Store, results: Results, folder: str) -> list[str]:
         return []
     figures = {
         'main': _main(results),
-        'cost': _cost(results),
+        'cost': _cost(study_costs(store, results), results),
         'groups': _groups(results),
         'sensitivity': _sensitivity(store, results),
         **{study: _shares(store, results, study) for study in SHARED},
@@ -67,13 +68,13 @@ def _main(results: Results) -> 'Figure | None':
     return figure
 
 
-def _cost(results: Results) -> 'Figure | None':
-    figure, panels = _panels(results)
+def _cost(costs: dict[Place, Cost], results: Results) -> 'Figure | None':
+    figure, panels = _panels({place: results[place] for place in costs})
     for dataset, axis in panels:
-        for (name, model), result in results.items():
-            if name == dataset and result.rows:
-                x = max(result.mean('train_seconds'), 1e-3)
-                axis.plot(x, result.mean(RECALL), **_style(model))
+        for (name, model), cost in costs.items():
+            if name == dataset:
+                x = max(cost.train_seconds, 1e-3)
+                axis.plot(x, results[name, model].mean(RECALL), **_style(model))
         axis.set(
             title=dataset,
             xscale='log',

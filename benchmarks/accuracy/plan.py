@@ -75,6 +75,9 @@ def study_cells(
     options: Options, study: str, dataset: str, model: str, config: Config
 ) -> Iterator[Cell]:
     r"""The cells of a study beyond the main one."""
+    epochs = STUDIES[study].epochs
+    if epochs is not None:
+        options = options._replace(epochs=min(epochs, options.epochs), study_seeds=1)
     # Even a closed form meets another corruption with every seed.
     for change in changes(study, options.quick):
         if change.config and _amounts_to(model, config, change.config):

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from benchmarks.accuracy import tables
+from benchmarks.accuracy.cost import study_costs
 from benchmarks.accuracy.figures import draw_all
 from benchmarks.accuracy.paths import CACHE, CSV_NAME, OUTPUT, USERS
 from benchmarks.accuracy.results import main_results
 from benchmarks.accuracy.significance import Test, update_significance
 from benchmarks.accuracy.store import Store
-from benchmarks.accuracy.studies import STUDIES
+from benchmarks.accuracy.studies import COST, STUDIES
 from lgmrec_pyg.storage.atomic import atomic_write
 
 INTRODUCTION = """\
@@ -28,6 +29,11 @@ validation Recall@20 chose one; other seeds of that one are reported.
 PAIRED = """\
 Differences of paired users, whose values are averaged over seeds; p-values of paired
 t-tests, adjusted by Holm.
+"""
+ALONE = """\
+Of the chosen configurations: seconds of an epoch and of ranking for the test users,
+and memory on top of data and libraries, from a few epochs that ran alone; epochs
+until early stopping, and the seconds that they amount to, from the seeds above.
 """
 
 
@@ -73,8 +79,11 @@ def _text(store: Store, results: tables.Results, tests: Sequence[Test]) -> str:
     if tests:
         add('Differences', lambda d: tables.significance_table(tests, d), PAIRED)
     add('Users by training pairs', lambda d: tables.group_table(results, d))
-    add('Cost', lambda d: tables.cost_table(results, d))
+    costs = study_costs(store, results)
+    add('Cost', lambda d: tables.cost_table(costs, results, d), ALONE)
     for study, content in STUDIES.items():
+        if study == COST:
+            continue
         add(content.title, lambda d, s=study: tables.study_table(store, results, s, d))  # type: ignore[misc]
     add('Search', lambda d: tables.search_table(results, d))
     return '\n'.join(parts)

@@ -3,6 +3,7 @@ r"""The results as Markdown tables."""
 from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 
+from benchmarks.accuracy.cost import Cost
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.results import (
     Place,
@@ -81,25 +82,25 @@ def significance_table(tests: Iterable[Test], dataset: str) -> str:
     return markdown(['Recall@20', 'Difference', '95 % interval', 'p (Holm)'], rows)
 
 
-def cost_table(results: Results, dataset: str) -> str:
+def cost_table(costs: dict[Place, Cost], results: Results, dataset: str) -> str:
     r"""What training and evaluation take, beside accuracy."""
     header = ['Model', 'Train s', 'Epochs', 's / epoch', 'Eval s', 'MiB', 'Parameters']
     rows = []
     for model, result in _models(results, dataset):
-        epochs = result.mean('epochs_run')
-        parameters = result.mean('parameters')
-        seconds = result.mean('train_seconds')
-        cells = [
-            f'{seconds:.1f}',
-            f'{epochs:.0f}',
-            f'{seconds / epochs:.2f}',
-            f'{result.mean("eval_seconds"):.2f}',
-            f'{result.mean("peak_mib"):.0f}',
-            f'{parameters:,.0f}',
-            show(result.interval('Recall@20')),
+        if (dataset, model) not in costs:
+            continue
+        cost = costs[dataset, model]
+        numbers = [
+            f'{cost.train_seconds:.1f}',
+            f'{cost.epochs:.0f}',
+            f'{cost.epoch_seconds:.2f}',
+            f'{cost.evaluate_seconds:.2f}',
+            f'{cost.peak_mib:.0f}',
+            f'{cost.parameters:,.0f}',
         ]
-        rows.append([MODELS[model].title, *('-' if x == 'nan' else x for x in cells)])
-    return markdown([*header, 'Recall@20'], rows)
+        cells = ['-' if x == 'nan' else x for x in numbers]
+        rows.append([MODELS[model].title, *cells, show(result.interval('Recall@20'))])
+    return markdown([*header, 'Recall@20'], rows) if rows else ''
 
 
 def group_table(results: Results, dataset: str) -> str:
