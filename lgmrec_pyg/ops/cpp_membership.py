@@ -9,12 +9,14 @@ from lgmrec_pyg.ops.extension import extension, has_extension
 NOISES = (None, 'gumbel', 'logistic')
 
 
+@torch.compiler.disable
 def can_fuse(logits: Tensor) -> bool:
     r"""Whether :func:`cpp_membership` takes these logits."""
     fits = logits.is_cpu and logits.dtype == torch.float32 and logits.dim() == 2
     return fits and logits.size(1) > 0 and has_extension()
 
 
+@torch.compiler.disable  # Native code: the compiler cannot see what it writes.
 def cpp_membership(
     logits: Tensor, temperature: float, noise: str | None, dropout: float
 ) -> Tensor:

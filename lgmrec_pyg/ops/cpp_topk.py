@@ -9,6 +9,7 @@ NO_ROWS = [0, 0]  # Null pointers.
 MAX_SCORE = 1e30  # Scores far from it neither overflow nor are NaN.
 
 
+@torch.compiler.disable
 def can_rank(user_emb: Tensor, item_emb: Tensor) -> bool:
     r"""Whether :func:`cpp_topk` takes these embeddings, and is the faster way."""
     if not has_extension() or user_emb.size(0) < MIN_USERS:
@@ -18,6 +19,7 @@ def can_rank(user_emb: Tensor, item_emb: Tensor) -> bool:
     return bool(user_emb.norm() * item_emb.norm() < MAX_SCORE)
 
 
+@torch.compiler.disable  # Native code: the compiler cannot see what it writes.
 def cpp_topk(
     user_emb: Tensor, item_emb: Tensor, k: int, exclude: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from lgmrec_pyg.ops.extension import has_extension
 Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
 
+@torch.compiler.disable  # The gradients are computed by hand, or in native code.
 def infonce(
     anchors: Tensor,
     keys: Tensor,

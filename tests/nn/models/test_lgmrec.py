@@ -346,3 +346,23 @@ def test_triplets_of_unlike_sizes_are_refused() -> None:
     out = model(*inputs_of(data, 'csr'))
     with pytest.raises(ValueError, match='need to be of one size'):
         model.loss(out, TRIPLETS[0, :1], *TRIPLETS[1:])
+
+
+# The compiler itself makes an object of every custom function.
+@pytest.mark.filterwarnings('ignore:.*should not be instantiated:DeprecationWarning')
+def test_compiled_model_equals_eager_one() -> None:
+    # Native code and sparse products are no business of the compiler, which would
+    # otherwise run parts of them on memory that they do not own.
+    data = irregular_graph(2, dtype=torch.float32)
+    model = LGMRec.from_data(data, embedding_dim=8, num_hyperedges=3)
+    inputs = inputs_of(data, 'csr', torch.float32)
+    compiled = torch.compile(model, backend='aot_eager')
+    results = []
+    for forward in (model, compiled):
+        torch.manual_seed(0)
+        model.zero_grad()
+        losses = model.loss(forward(*inputs), *TRIPLETS)
+        losses.total.backward()
+        results.append([losses.total, *(x.grad for x in model.parameters())])
+    for expected, out in zip(*results, strict=True):
+        assert torch.allclose(out, expected, atol=1e-6)
