@@ -59,6 +59,7 @@ OPTIONS = (
     Change('mean membership logits', '', {'user_logits': 'mean'}),
     Change('normalized hypergraph', '', {'normalize_hypergraph': True}),
     Change('no membership noise', '', {'noise': None}),
+    Change('bfloat16 features', '', {'transforms': ['standardize', 'bfloat16']}),
 )
 SENSITIVITY: dict[str, tuple[Any, ...]] = {
     'num_collaborative_layers': (0, 1, 2, 3, 4),

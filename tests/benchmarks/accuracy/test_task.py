@@ -33,6 +33,14 @@ def test_features_average_the_nodes_of_an_item():
     assert x[1].item() == 0.0
 
 
+def test_halved_features_leave_the_graph_as_it_is(data):
+    before = data['text'].x.clone()
+    halved = Task('tiny', data, transforms=['bfloat16']).data['text'].x
+    assert halved.dtype == torch.bfloat16
+    assert torch.equal(halved, before.bfloat16())
+    assert torch.equal(data['text'].x, before)
+
+
 def test_groups_cover_all_users_by_count(data):
     task = Task('tiny', data)
     users = torch.arange(task.num_users)
