@@ -67,13 +67,14 @@ def run_case(report: Report, batch: int, nodes: int, args: argparse.Namespace) -
                 for _ in range(2)
             ]
             columns = args.width if form == 'general' else min(hyperedges, args.width)
+            anchors = torch.empty(0, columns, device=index.device)
             case = {
                 'batch': batch,
                 'nodes': nodes,
                 'width': args.width,
                 'form': form,
                 'hyperedges': '' if form == 'general' else hyperedges,
-                'chosen': choose_backend(torch.empty(0, columns, device=index.device)),
+                'chosen': choose_backend(anchors, masked=form == 'dropped'),
             }
             calls = {
                 name: make_call(name, form, factors, index)

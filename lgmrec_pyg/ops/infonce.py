@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
 from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops.matmul import HAS_ONEDNN, matmul
 
 # Sum of logsumexp over anchors, with the gradients of anchors and keys.
 Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
@@ -76,7 +77,7 @@ def infonce(
     single = at_least_single(anchors.dtype)
     positive = (anchors * F.embedding(index, keys)).sum(dtype=single) / temperature
     if backend == 'auto':
-        backend = choose_backend(anchors)
+        backend = choose_backend(anchors, masked)
     if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
         total = (anchors @ keys.t() / temperature).to(single).logsumexp(dim=1).sum()
     else:
@@ -110,15 +111,16 @@ def check_backend(backend: str) -> None:
         raise ValueError(f"'backend' needs to be one of {options} (got {backend!r})")
 
 
-def choose_backend(anchors: Tensor) -> str:
+def choose_backend(anchors: Tensor, masked: bool = False) -> str:
     r"""The fastest backend for the device and width at hand, as measured by the
-    ``contrast`` benchmark.
+    ``contrast`` benchmark; see :func:`infonce` for the arguments.
     """
     single = anchors.dtype == torch.float32
     if single and anchors.is_cuda and find_spec('triton') is not None:
         return 'triton'
     fits = single and anchors.is_cpu and anchors.size(1) > 0
-    return 'fused' if fits and has_extension() else 'chunked'
+    wide = HAS_ONEDNN and not masked and anchors.size(1) > MAX_FUSED_COLUMNS
+    return 'fused' if fits and has_extension() and not wide else 'chunked'
 
 
 class _SumLogSumExp(torch.autograd.Function):
@@ -159,12 +161,14 @@ def _in_chunks(
     grad_keys_t = torch.zeros_like(keys.t(), dtype=single)
     total = anchors.new_zeros((), dtype=torch.float64)
     size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
+    if keys.is_cpu:
+        size = min(size, CHUNK_ROWS)
     for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
-        exp = (chunk.to(dtype) @ keys_t).exp_()
-        product, sums = (exp @ keys_1).split([keys.size(1), 1], dim=1)
+        exp = matmul(chunk.to(dtype), keys_t).exp_()
+        product, sums = matmul(exp, keys_1).split([keys.size(1), 1], dim=1)
         sums = sums.to(at_least_single(dtype))
         grad.copy_(product / sums)
-        grad_keys_t += (chunk / sums).t().to(dtype) @ exp
+        grad_keys_t += matmul((chunk / sums).t().to(dtype).contiguous(), exp)
         total += sums.log().sum()
     return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype)
 
@@ -186,6 +190,8 @@ def _triton(
 
 
 CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
+CHUNK_ROWS = 128  # Fewer than that keep caches busy: the fastest of 64 to 512.
+MAX_FUSED_COLUMNS = 32  # Beyond, a library of matrix products is faster.
 BACKENDS: dict[str, Kernel] = {
     'chunked': _chunked,
     'bfloat16': _half,

@@ -5,6 +5,7 @@ from torch import Tensor
 from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
 from lgmrec_pyg.ops.extension import has_extension
 from lgmrec_pyg.ops.infonce import choose_backend, infonce, unit_rows
+from lgmrec_pyg.ops.matmul import HAS_ONEDNN
 
 BACKENDS = [
     'chunked',
@@ -139,9 +140,12 @@ def test_choice_and_errors() -> None:
     anchors, keys, index = draw(4, 6, 3)
     assert choose_backend(anchors) == 'chunked'
     assert choose_backend(torch.randn(4, 0)) == 'chunked'
-    for single in (anchors.float(), torch.randn(4, 64)):
-        expected = 'fused' if has_extension() else 'chunked'
-        assert choose_backend(single) == expected
+    fused = 'fused' if has_extension() else 'chunked'
+    for columns in (3, 32):
+        assert choose_backend(torch.randn(4, columns)) == fused
+    wide = torch.randn(4, 64)
+    assert choose_backend(wide, masked=True) == fused
+    assert choose_backend(wide) == ('chunked' if HAS_ONEDNN else fused)
     with pytest.raises(ValueError, match=r"'backend' needs to be one of .* 'magic'"):
         infonce(anchors, keys, index, backend='magic')
     if has_extension():
