@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     A step allocates and frees the same tensors every time. By default, glibc gives
     the larger ones back to the operating system, which then clears page after page
-    anew: a tenth of the time of a step on a large graph.
+    anew, for a good part of a step on a large graph.
 
     Returns:
         Whether this process allocates by glibc; otherwise, nothing changes.
