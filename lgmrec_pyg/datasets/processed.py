@@ -1,20 +1,10 @@
 r"""What PyG keeps of a processed dataset, read without trust in it."""
 
-import pickle
 from typing import Any
 
-import torch
 from torch_geometric.data import HeteroData
 
-DAMAGE = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
+from lgmrec_pyg.storage.plain import DAMAGE, load_plain
 
 
 def load_note(path: str) -> Any:
@@ -28,9 +18,9 @@ def load_note(path: str) -> Any:
         ValueError: If the file is damaged, or holds objects that could run code.
     """
     try:
-        return torch.load(path, weights_only=True)
-    except DAMAGE as error:
-        raise _refusal(path) from error
+        return load_plain(path)
+    except ValueError as error:
+        raise ValueError(f'{error}. Delete it, and it is made anew') from error
 
 
 def load_graph(path: str) -> tuple[HeteroData, Any]:
@@ -44,15 +34,11 @@ def load_graph(path: str) -> tuple[HeteroData, Any]:
     Raises:
         ValueError: See :func:`load_note`.
     """
+    parts = load_note(path)
     try:
-        content, slices, _ = load_note(path)
+        content, slices, _ = parts
         return HeteroData.from_dict(content), slices
     except DAMAGE as error:
-        raise _refusal(path) from error
-
-
-def _refusal(path: str) -> ValueError:
-    return ValueError(
-        f"'{path}' needs to hold tensors in plain containers: anything else, such as "
-        f'objects that could run code, is not loaded. Delete it, and it is made anew'
-    )
+        raise ValueError(
+            f"'{path}' needs to hold a graph. Delete it, and it is made anew"
+        ) from error

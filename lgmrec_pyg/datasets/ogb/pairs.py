@@ -1,6 +1,5 @@
 import os
 import os.path as osp
-import pickle
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,9 @@ from torch_geometric.typing import EdgeType
 
 from lgmrec_pyg.datasets.ogb.package import allow_ogb_files
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER
+from lgmrec_pyg.storage.plain import load_plain
 
 SPLITS = dict(zip(('train', 'valid', 'test'), ('edge_index', *LABELS), strict=True))
-DAMAGE = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
 # As in ogbl-biokg and in ogbl-citation2:
 ENDS = {'head': 'tail', 'source_node': 'target_node'}
 
@@ -68,14 +59,8 @@ def read_pairs(
 
 
 def _load(path: str) -> dict[str, Any]:
-    try:
-        with allow_ogb_files():
-            out = torch.load(path, map_location='cpu', weights_only=True)
-    except DAMAGE as error:
-        raise ValueError(
-            f"'{path}' needs to hold arrays in plain containers: anything else, such "
-            f'as objects that could run code, is not loaded'
-        ) from error
+    with allow_ogb_files():
+        out = load_plain(path)
     if not isinstance(out, dict):
         raise ValueError(f"'{path}' needs to hold a dictionary (got {type(out)})")
     return out

@@ -224,7 +224,7 @@ def test_load_ogb_refuses_missing_arrays(tmp_path, name):
 def test_load_ogb_refuses_splits_that_run_code(tmp_path):
     path = saved(tmp_path) / 'split' / 'default' / 'split_dict.pt'
     torch.save({'train': Payload(str(tmp_path / 'run'))}, path)
-    with pytest.raises(ValueError, match=r"split_dict.pt' needs to hold arrays in"):
+    with pytest.raises(ValueError, match=r"split_dict.pt' needs to hold tensors in"):
         load_ogb(str(tmp_path), 'ogbl-toy')
     assert not (tmp_path / 'run').exists()
 
@@ -248,7 +248,7 @@ def test_load_ogb_refuses_damaged_or_several_splits(tmp_path):
     folder = saved(tmp_path) / 'split'
     path = folder / 'default' / 'split_dict.pt'
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"split_dict.pt' needs to hold arrays"):
+    with pytest.raises(ValueError, match=r"split_dict.pt' needs to hold tensors"):
         load_ogb(str(tmp_path), 'ogbl-toy')
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r'train.pt'):
