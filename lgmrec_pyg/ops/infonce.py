@@ -190,7 +190,7 @@ def _triton(
 
 
 CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
-CHUNK_ROWS = 128  # Fewer than that keep caches busy: the fastest of 64 to 512.
+CHUNK_ROWS = 128  # More leave the caches of a CPU: the fastest of 64 to 512.
 MAX_FUSED_COLUMNS = 32  # Beyond, a library of matrix products is faster.
 BACKENDS: dict[str, Kernel] = {
     'chunked': _chunked,

@@ -17,8 +17,8 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         a (torch.Tensor): A matrix of shape :math:`(M, K)`.
         b (torch.Tensor): A matrix of shape :math:`(K, N)`.
     """
-    single = a.dtype == b.dtype == torch.float32
-    if torch.compiler.is_compiling() or not (single and a.is_cpu and b.is_cpu):
+    fits = a.dtype == b.dtype == torch.float32 and a.dim() == b.dim() == 2
+    if torch.compiler.is_compiling() or not (fits and a.is_cpu and b.is_cpu):
         return a @ b  # A compiler chooses for itself.
     return _MatMul.apply(a, b)
 
@@ -39,8 +39,7 @@ class _MatMul(torch.autograd.Function):
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    fits = a.dim() == b.dim() == 2 and a.size(1) == b.size(0)
-    fits = fits and a.numel() * b.numel() > 0
+    fits = a.size(1) == b.size(0) and a.numel() * b.numel() > 0
     if not (fits and a.is_contiguous() and HAS_ONEDNN):
         return a @ b
     return torch.ops.mkldnn._linear_pointwise(a, b.t(), None, 'none', [], '')

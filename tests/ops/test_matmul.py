@@ -46,6 +46,14 @@ def test_empty(shape):
     assert torch.autograd.grad(out.sum(), a)[0].size() == (m, k)
 
 
+def test_batches_of_matrices_are_multiplied_as_ever():
+    a, b = torch.randn(2, 5, 4, requires_grad=True), torch.randn(4, 3)
+    out = matmul(a, b)
+    assert torch.equal(out, a @ b)
+    expected = torch.autograd.grad((a @ b).sum(), a)[0]
+    assert torch.equal(torch.autograd.grad(out.sum(), a)[0], expected)
+
+
 def test_only_the_gradients_asked_for():
     a, b = torch.randn(5, 4), torch.randn(4, 3, requires_grad=True)
     matmul(a, b).sum().backward()
