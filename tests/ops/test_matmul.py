@@ -47,11 +47,14 @@ def test_empty(shape):
 
 
 def test_batches_of_matrices_are_multiplied_as_ever():
-    a, b = torch.randn(2, 5, 4, requires_grad=True), torch.randn(4, 3)
-    out = matmul(a, b)
-    assert torch.equal(out, a @ b)
-    expected = torch.autograd.grad((a @ b).sum(), a)[0]
-    assert torch.equal(torch.autograd.grad(out.sum(), a)[0], expected)
+    inputs = torch.randn(2, 5, 4, requires_grad=True), torch.randn(4, 3)
+    inputs[1].requires_grad_()
+    out, expected = matmul(*inputs), inputs[0] @ inputs[1]
+    assert torch.equal(out, expected)
+    for x, y in zip(
+        *(torch.autograd.grad(z.sum(), inputs) for z in (out, expected)), strict=True
+    ):
+        assert torch.equal(x, y)
 
 
 def test_only_the_gradients_asked_for():
