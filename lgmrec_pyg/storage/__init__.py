@@ -4,6 +4,7 @@ from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.card import load_card
 from lgmrec_pyg.storage.fingerprint import fingerprint
 from lgmrec_pyg.storage.model import load_ids, load_model, save_model
+from lgmrec_pyg.storage.reading import reading
 from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
 
 __all__ = classes = [
@@ -14,6 +15,7 @@ __all__ = classes = [
     'load_metadata',
     'load_model',
     'load_tensors',
+    'reading',
     'save_model',
     'save_tensors',
 ]
