@@ -16,9 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch_geometric.utils
 from torch import Tensor
-from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor
 
 from benchmarks.graphs import (
     Graph,
@@ -32,7 +30,8 @@ from benchmarks.harness import Call, Timing
 from benchmarks.ogb_graphs import ogb_graph
 from benchmarks.profiling import copy_bandwidth
 from benchmarks.report import Report, add_common_arguments
-from lgmrec_pyg.ops.spmm import KERNELS, choose_kernel, spmm
+from benchmarks.spmm_candidates import kernels, propagation
+from lgmrec_pyg.ops import choose_kernel
 
 WIDTHS = [4, 8, 16, 32, 64, 128, 256, 512]
 SIZES = [1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8, 3e8]
@@ -44,8 +43,6 @@ DTYPES = {
     'float64': torch.float64,
     'bfloat16': torch.bfloat16,
 }
-# How propagation is written elsewhere, for comparison.
-YARDSTICKS = ['coo', 'pyg']
 # Bytes per edge of drawing a graph: keys, draws and sorted copies.
 GENERATION_BYTES = 100
 
@@ -90,8 +87,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.sizes is None:
         args.sizes = [1e5] if quick else SIZES
     if args.kernels is None:
-        names = [name for name in KERNELS if name != 'triton' or args.device == 'cuda']
-        args.kernels = [*names, *YARDSTICKS]
+        args.kernels = kernels(args.device)
     args.widths = args.widths or ([4, 64] if quick else WIDTHS)
     args.index = args.index or (['int64'] if quick else ['int32', 'int64'])
     args.value = args.value or (['float32'] if quick else ['float32', 'bfloat16'])
@@ -140,7 +136,8 @@ def run_graph(
             calls = {
                 kernel: make_call(kernel, adj, reverse, x, backward=name == PASSES[1])
                 for kernel in args.kernels
-                if fits(kernel, graph.num_edges, x)
+                if kernel in kernels(args.device, index == 'int64')
+                and fits(kernel, graph.num_edges, x)
             }
             traffic = gathered_bytes(adj, x), compulsory_bytes(adj, x)
             if name == PASSES[1]:
@@ -156,7 +153,7 @@ def make_call(
     kernel: str, adj: Tensor, reverse: Tensor, x: Tensor, backward: bool
 ) -> Call:
     r"""A forward, or a forward and a backward, by one kernel."""
-    propagate = _propagation(kernel, adj, reverse)
+    propagate = propagation(kernel, adj, reverse)
     if not backward:
         return lambda: propagate(x)
     x = x.clone().requires_grad_()
@@ -202,21 +199,6 @@ def print_choices(rows: Sequence[dict[str, object]]) -> None:
     for case, ratio in sorted(ratios.items(), key=lambda x: -x[1])[:10]:
         if ratio > 1.05:
             print(f'  {ratio:.2f} times the fastest: {case}')
-
-
-def _propagation(
-    kernel: str, adj: Tensor, reverse: Tensor
-) -> Callable[[Tensor], Tensor]:
-    if kernel == 'coo':
-        coo = adj.to_sparse_coo()
-        return lambda x: torch.sparse.mm(coo, x)
-    if kernel == 'pyg':
-        matrix = adj
-        if WITH_TORCH_SPARSE and adj.crow_indices().dtype == torch.int64:
-            matrix = SparseTensor.from_torch_sparse_csr_tensor(adj)
-            matrix.fill_cache_()
-        return lambda x: torch_geometric.utils.spmm(matrix, x)
-    return lambda x: spmm(adj, x, reverse=reverse, kernel=kernel)
 
 
 def _structure_bytes(adj: Tensor) -> int:

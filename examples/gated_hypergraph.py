@@ -15,7 +15,7 @@ from torch_geometric import seed_everything
 import lgmrec_pyg.nn as nn
 from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.evaluation import Evaluator
-from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS, describes, model_inputs
+from lgmrec_pyg.graph import MultimodalGraph, model_inputs
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.training import fit
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
@@ -26,7 +26,6 @@ Loss = namedtuple('Loss', ['total'])
 class GatedHypergraph(torch.nn.Module):
     def __init__(self, num_users: int, num_items: int, num_features: int) -> None:
         super().__init__()
-        self.size = (num_users, num_items)
         self.user, self.item = Embedding(num_users, 64), Embedding(num_items, 64)
         for embedding in (self.user, self.item):
             torch.nn.init.xavier_uniform_(embedding.weight)
@@ -36,16 +35,16 @@ class GatedHypergraph(torch.nn.Module):
         self.gate = Linear(128, 64)
         self.bpr = nn.BPRLoss()
 
-    def forward(self, x_dict: Any, adj_t_dict: Any) -> tuple[Tensor, Tensor]:
-        graph = nn.BipartiteGraph(adj_t_dict[INTERACTS], adj_t_dict[REV_INTERACTS])
-        text = self.encoder(
-            x_dict['text'], adj_t_dict[describes('text')], graph, *self.size
-        )
+    def forward(self, x_dict: Any, graph: MultimodalGraph) -> tuple[Tensor, Tensor]:
+        text = self.encoder(x_dict['text'], graph.modality['text'], graph.interactions)
         user, item = self.local(
-            self.user.weight + text.user, self.item.weight + text.item, graph
+            self.user.weight + text.user,
+            self.item.weight + text.item,
+            graph.interactions,
         )
-        logits = (text.item_logits, text.user_logits)
-        hyper_user, hyper_item = self.hypergraph(item, *logits, text.described)
+        hyper_user, hyper_item = self.hypergraph(
+            item, text.user_logits, text.item_logits, graph.modality['text'].described
+        )
         return self.fuse(user, hyper_user.dense()), self.fuse(item, hyper_item.dense())
 
     def fuse(self, local: Tensor, hyper: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.typing import WITH_TORCH_SPARSE
 
-from lgmrec_pyg.graph import INTERACTS, describes, model_inputs
+from lgmrec_pyg.graph import INTERACTS, describes, modalities, model_inputs
 from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
 ADJ_KINDS = [
@@ -23,6 +23,7 @@ ADJ_KINDS = [
     'edge_index_fused',
     'edge_index',
     'edge_index_normalized',
+    'compressed',
 ]
 
 
@@ -57,20 +58,33 @@ def inputs_of(data: HeteroData, kind: str, dtype: torch.dtype = torch.float64) -
     r"""The arguments of ``LGMRec.forward`` with one kind of adjacency."""
     data = T.ToUndirected()(data)
     if kind == 'sparse_tensor':
-        return model_inputs(T.ToSparseTensor()(data))
+        return collect(T.ToSparseTensor()(data))
     if kind == 'edge_index':
-        return model_inputs(data)
+        return collect(data)
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
+    if kind == 'compressed':
+        inputs = model_inputs(data)
+        torch.set_default_dtype(default)
+        return inputs
     data = DegreeNorm()(data)
     torch.set_default_dtype(default)
     if kind == 'edge_index_normalized':
-        return model_inputs(data)
+        return collect(data)
     layouts = {
         'sparse_tensor_normalized': 'torch_sparse',
         'edge_index_fused': 'edge_index',
     }
-    return model_inputs(ToAdjacency(layouts.get(kind, kind))(data))
+    return collect(ToAdjacency(layouts.get(kind, kind))(data))
+
+
+def collect(data: HeteroData) -> tuple:
+    r"""Features, adjacency and weights as PyG collects them."""
+    x_dict = {name: data[name].x for name in modalities(data)}
+    if 'adj_t' in data[INTERACTS]:
+        return x_dict, data.collect('adj_t')
+    weights = data.collect('edge_weight', allow_empty=True)
+    return x_dict, data.collect('edge_index'), *([weights] if weights else [])
 
 
 def dense_interactions(data: HeteroData, dtype: torch.dtype = torch.float64) -> Tensor:

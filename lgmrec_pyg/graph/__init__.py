@@ -1,5 +1,7 @@
-r"""The multimodal interaction graph: its schema, and the check of it."""
+r"""The multimodal interaction graph: its schema, check and compressed form."""
 
+from lgmrec_pyg.graph.bipartite_graph import BipartiteGraph, ModalityGraph
+from lgmrec_pyg.graph.multimodal_graph import MultimodalGraph, model_inputs
 from lgmrec_pyg.graph.schema import (
     INTERACTS,
     ITEM,
@@ -9,7 +11,6 @@ from lgmrec_pyg.graph.schema import (
     describes,
     edge_index_of,
     modalities,
-    model_inputs,
     reverse,
     training_pairs,
 )
@@ -21,6 +22,9 @@ __all__ = [
     'LABELS',
     'REV_INTERACTS',
     'USER',
+    'BipartiteGraph',
+    'ModalityGraph',
+    'MultimodalGraph',
     'describes',
     'edge_index_of',
     'modalities',

@@ -1,7 +1,5 @@
 r"""The names of the multimodal interaction graph, and what to read from it."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -70,27 +68,6 @@ def training_pairs(data: HeteroData) -> Tensor:
     """
     check_types(data)
     return edge_index_of(data[INTERACTS])
-
-
-def model_inputs(data: HeteroData) -> tuple[dict[Any, Any], ...]:
-    r"""Returns the positional arguments of a model's :meth:`forward`.
-
-    Args:
-        data (HeteroData): The multimodal interaction graph.
-
-    Returns:
-        :obj:`(x_dict, adj_t_dict)` in case the graph holds :obj:`adj_t`, or
-        :obj:`(x_dict, edge_index_dict)` otherwise, followed by
-        :obj:`edge_weight_dict` in case its edges are weighted.
-    """
-    x_dict = {name: data[name].x for name in modalities(data)}
-    if 'adj_t' in data[INTERACTS]:
-        return x_dict, data.collect('adj_t')
-    edge_index_dict = data.collect('edge_index')
-    edge_weight_dict = data.collect('edge_weight', allow_empty=True)
-    if edge_weight_dict:
-        return x_dict, edge_index_dict, edge_weight_dict
-    return x_dict, edge_index_dict
 
 
 def check_types(data: HeteroData) -> None:

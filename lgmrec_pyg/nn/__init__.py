@@ -2,17 +2,24 @@ from lgmrec_pyg.nn.conv import BipartiteConv, SoftHypergraphConv, SparseMembersh
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding, LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.hyperedge_membership import HyperedgeMembership
-from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
+from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss import BPRLoss, HypergraphContrast, SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityContent, ModalityEncoder
 from lgmrec_pyg.nn.modality_projection import ModalityProjection
-from lgmrec_pyg.nn.models import RECOMMENDED, LGMRec, LGMRecOutput, Losses
+from lgmrec_pyg.nn.models import (
+    PAPER,
+    RECOMMENDED,
+    LGMRec,
+    LGMRecOutput,
+    Losses,
+    Preset,
+)
 
 __all__ = [
+    'PAPER',
     'RECOMMENDED',
     'BPRLoss',
     'BipartiteConv',
-    'BipartiteGraph',
     'GlobalHypergraph',
     'HyperedgeMembership',
     'HypergraphContrast',
@@ -26,6 +33,7 @@ __all__ = [
     'ModalityEncoder',
     'ModalityProjection',
     'NodeEmbedding',
+    'Preset',
     'SoftHypergraphConv',
     'SoftmaxLoss',
     'SparseMembership',

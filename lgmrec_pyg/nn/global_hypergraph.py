@@ -34,8 +34,8 @@ class GlobalHypergraph(Module):
 
     Shapes:
         - **input:** item embeddings :math:`(|\mathcal{I}|, d)`, membership
-          logits of items :math:`(|\mathcal{I}|, K)` and users
-          :math:`(|\mathcal{U}|, K)`
+          logits of users :math:`(|\mathcal{U}|, K)` and items
+          :math:`(|\mathcal{I}|, K)`
         - **output:** :class:`~lgmrec_pyg.nn.HypergraphEmbedding` of users and
           of items
 
@@ -65,23 +65,23 @@ class GlobalHypergraph(Module):
     def forward(
         self,
         x_item: Tensor,
-        item_logits: Tensor,
         user_logits: Tensor,
+        item_logits: Tensor,
         described: Tensor | None = None,
     ) -> tuple[HypergraphEmbedding, HypergraphEmbedding]:
         r"""Runs the forward pass of the module.
 
         Args:
             x_item (torch.Tensor): The embeddings of items.
-            item_logits (torch.Tensor): The membership logits of items.
             user_logits (torch.Tensor): The membership logits of users.
+            item_logits (torch.Tensor): The membership logits of items.
             described (torch.Tensor, optional): Ones for items that have the
                 modality and zeros for others, which belong to no hyperedge, of
                 shape :math:`(|\mathcal{I}|, 1)`. (default: :obj:`None`)
         """
         item, user = self.membership(item_logits), self.membership(user_logits)
         if described is not None:
-            item = item * described
+            item = item * described.to(item.dtype)
         latent = self.conv.pool(x_item, item)
         for _ in range(self.num_layers - 1):
             latent = self.conv.pool(self.conv.spread(latent, item), item)

@@ -1,55 +1,8 @@
-from typing import NamedTuple
-
-import torch
 from torch import Tensor
 from torch.nn import Module
-from torch_geometric.typing import Adj, OptTensor
 
+from lgmrec_pyg.graph import BipartiteGraph
 from lgmrec_pyg.nn.conv.bipartite_conv import BipartiteConv
-from lgmrec_pyg.ops import has_weight, normalize_adj
-
-
-class BipartiteGraph(NamedTuple):
-    r"""Both directions of the interactions between users and items.
-
-    Args:
-        to_item (SparseTensor or torch.Tensor or EdgeIndex): Edges from users to
-            items: ``adj_t`` of shape :math:`(|\mathcal{I}|, |\mathcal{U}|)` or
-            ``(user, item)`` indices.
-        to_user (SparseTensor or torch.Tensor or EdgeIndex): The same edges from
-            items to users.
-        to_item_weight (torch.Tensor, optional): Edge weights for edge indices.
-        to_user_weight (torch.Tensor, optional): Edge weights for edge indices.
-    """
-
-    to_item: Adj
-    to_user: Adj
-    to_item_weight: OptTensor = None
-    to_user_weight: OptTensor = None
-
-    def normalized(
-        self, num_users: int, num_items: int, dtype: torch.dtype | None = None
-    ) -> 'BipartiteGraph':
-        r"""Symmetric normalization of a graph that carries no weights.
-
-        Raises:
-            ValueError: If only one of the two directions carries weights.
-        """
-        weighted = has_weight(self.to_item, self.to_item_weight)
-        if weighted != has_weight(self.to_user, self.to_user_weight):
-            raise ValueError(
-                'Both directions of the graph need to carry weights, or none '
-                f'(got weights only from {"users" if weighted else "items"})'
-            )
-        if weighted:
-            return self
-        to_item, to_item_weight = normalize_adj(
-            self.to_item, None, 'sym', (num_items, num_users), dtype
-        )
-        to_user, to_user_weight = normalize_adj(
-            self.to_user, None, 'sym', (num_users, num_items), dtype
-        )
-        return BipartiteGraph(to_item, to_user, to_item_weight, to_user_weight)
 
 
 class LocalPropagation(Module):
@@ -75,7 +28,7 @@ class LocalPropagation(Module):
 
     Shapes:
         - **input:** user features :math:`(|\mathcal{U}|, F)`, item features
-          :math:`(|\mathcal{I}|, F)`, a :class:`BipartiteGraph`
+          :math:`(|\mathcal{I}|, F)`, a :class:`~lgmrec_pyg.graph.BipartiteGraph`
         - **output:** the same shapes
 
     Raises:
@@ -101,7 +54,6 @@ class LocalPropagation(Module):
     def forward(
         self, x_user: Tensor, x_item: Tensor, graph: BipartiteGraph
     ) -> tuple[Tensor, Tensor]:
-        graph = graph.normalized(x_user.size(0), x_item.size(0), x_user.dtype)
         user, item = x_user, x_item
         for _ in range(self.num_layers):
             x_user, x_item = self.step(x_user, x_item, graph)
@@ -115,10 +67,7 @@ class LocalPropagation(Module):
         self, x_user: Tensor, x_item: Tensor, graph: BipartiteGraph
     ) -> tuple[Tensor, Tensor]:
         r"""One layer, in both directions."""
-        to_item, to_user, to_item_weight, to_user_weight = graph
-        out_user = self.conv((x_item, x_user), to_user, to_user_weight, to_item)
-        out_item = self.conv((x_user, x_item), to_item, to_item_weight, to_user)
-        return out_user, out_item
+        return self.conv(x_item, graph.to_user), self.conv(x_user, graph.to_item)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}({self.num_layers}, readout={self.readout!r})'

@@ -2,12 +2,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 from torch.nn import Module
-from torch_geometric.typing import Adj, OptTensor
 
+from lgmrec_pyg.graph import BipartiteGraph, ModalityGraph
 from lgmrec_pyg.nn.conv.bipartite_conv import BipartiteConv
-from lgmrec_pyg.nn.local_propagation import BipartiteGraph
 from lgmrec_pyg.nn.modality_projection import ModalityProjection
-from lgmrec_pyg.ops import drop_weight
 
 
 class ModalityContent(NamedTuple):
@@ -20,15 +18,12 @@ class ModalityContent(NamedTuple):
             :math:`(|\mathcal{U}|, K)`.
         item_logits (torch.Tensor): Membership logits of items, of shape
             :math:`(|\mathcal{I}|, K)`.
-        described (torch.Tensor): Ones for items that have the modality and
-            zeros for others, of shape :math:`(|\mathcal{I}|, 1)`.
     """
 
     user: Tensor
     item: Tensor
     user_logits: Tensor
     item_logits: Tensor
-    described: Tensor
 
 
 class ModalityEncoder(Module):
@@ -57,8 +52,9 @@ class ModalityEncoder(Module):
             (default: :obj:`"sum"`)
 
     Shapes:
-        - **input:** features :math:`(N_m, d_m)`, edges from them to items, the
-          interactions as a :class:`BipartiteGraph`
+        - **input:** features :math:`(N_m, d_m)`, a
+          :class:`~lgmrec_pyg.graph.ModalityGraph`, a
+          :class:`~lgmrec_pyg.graph.BipartiteGraph`
         - **output:** a :class:`ModalityContent`
 
     Raises:
@@ -78,8 +74,7 @@ class ModalityEncoder(Module):
                 f"'user_logits' needs to be 'sum' or 'mean' (got {user_logits!r})"
             )
         self.projection = ModalityProjection(in_channels, out_channels, num_hyperedges)
-        self.mean_conv = BipartiteConv(norm='mean')
-        self.sum_conv = BipartiteConv(norm=None)
+        self.conv = BipartiteConv(norm=None)
         self.user_logits = user_logits
 
     def reset_parameters(self) -> None:
@@ -87,49 +82,23 @@ class ModalityEncoder(Module):
         self.projection.reset_parameters()
 
     def forward(
-        self,
-        x: Tensor,
-        describes: Adj,
-        graph: BipartiteGraph,
-        num_users: int,
-        num_items: int,
-        weight: OptTensor = None,
-        reverse: Adj | None = None,
+        self, x: Tensor, modality: ModalityGraph, interactions: BipartiteGraph
     ) -> ModalityContent:
         r"""Runs the forward pass of the module.
 
         Args:
             x (torch.Tensor): The features of the nodes of the modality.
-            describes (SparseTensor or torch.Tensor or EdgeIndex): The edges from
-                these nodes to items.
-            graph (BipartiteGraph): The interactions; weights do not count.
-            num_users (int): The number of users.
-            num_items (int): The number of items.
-            weight (torch.Tensor, optional): Weights of the edges to items.
-                (default: :obj:`None`)
-            reverse (SparseTensor or torch.Tensor, optional): The edges from
-                items back to the nodes. (default: :obj:`None`)
+            modality (ModalityGraph): Which of them describe which items.
+            interactions (BipartiteGraph): The interactions; weights do not count.
         """
         split = [self.projection.out_channels, self.projection.num_hyperedges]
-        item = self.mean_conv(
-            self.projection(x), describes, weight, reverse, num_dst=num_items
-        )
-        ones = item.new_ones(x.size(0), 1)
-        described = self.sum_conv(ones, drop_weight(describes), num_dst=num_items) > 0
-        described = described.to(item.dtype)
-
-        to_user, to_item = drop_weight(graph.to_user), drop_weight(graph.to_item)
-        user = self.sum_conv(item, to_user, reverse=to_item, num_dst=num_users)
-        count = self.sum_conv(described, to_user, num_dst=num_users).clamp_(min=1)
+        item = self.conv(self.projection(x), modality.to_item)
+        user = self.conv(item, interactions.to_user.unweighted())
         # Splits are concatenated in the backward pass, slices padded and summed up.
         item_content, item_logits = item.split(split, dim=1)
         user_content, user_logits = user.split(split, dim=1)
+        degree = modality.user_degree.to(user.dtype)
         if self.user_logits == 'mean':
-            user_logits = user_logits / count
-        return ModalityContent(
-            user_content / count,
-            item_content,
-            user_logits,
-            item_logits,
-            described,
-        )
+            user_logits = user_logits / degree
+        user_content = user_content / degree
+        return ModalityContent(user_content, item_content, user_logits, item_logits)

@@ -44,12 +44,9 @@ def from_coo(row: Tensor, col: Tensor, value: OptTensor, size: tuple[int, int]) 
     Raises:
         ValueError: If a coordinate lies outside of the matrix.
     """
-    for name, index, length in (('row', row, size[0]), ('column', col, size[1])):
-        if index.numel() > 0 and not 0 <= int(index.min()) <= int(index.max()) < length:
-            raise ValueError(
-                f'A {name} index needs to lie in [0, {length - 1}] for an adjacency of '
-                f'shape {tuple(size)} (got {int(index.min())} to {int(index.max())})'
-            )
+    if not torch.compiler.is_compiling():  # A compiler knows no values.
+        _check_range('row', row, size[0])
+        _check_range('column', col, size[1])
     row, perm = index_sort(row, max_value=size[0], stable=True)
     value = None if value is None else value[perm]
     return CSR(index2ptr(row, size[0]), col[perm], value, size)
@@ -95,7 +92,10 @@ def to_csr(
     _refuse_weight(weight, 'sparse tensor')
     csr = adj if adj.layout == torch.sparse_csr else adj.to_sparse_csr()
     shape = (csr.size(0), csr.size(1))
-    return CSR(csr.crow_indices(), csr.col_indices(), csr.values(), shape)
+    value = csr.values()
+    if not value.requires_grad:
+        value = value.detach()  # No view of a layout that compilers do not know.
+    return CSR(csr.crow_indices(), csr.col_indices(), value, shape)
 
 
 def transposed(adj: Adj, csr: CSR, weight: OptTensor = None) -> CSR:
@@ -130,6 +130,14 @@ def _from_edge_index(
     return CSR(
         colptr.as_subclass(Tensor), row.as_subclass(Tensor), value, (num_dst, num_src)
     )
+
+
+def _check_range(name: str, index: Tensor, length: int) -> None:
+    if index.numel() > 0 and not 0 <= int(index.min()) <= int(index.max()) < length:
+        raise ValueError(
+            f'A {name} index needs to lie in [0, {length - 1}] (got '
+            f'{int(index.min())} to {int(index.max())})'
+        )
 
 
 def _permute(weight: OptTensor, perm: OptTensor) -> OptTensor:

@@ -1,37 +1,30 @@
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import degree
 
-_BINARY: WeakIdKeyDictionary = WeakIdKeyDictionary()
+NORMS = ('sym', 'mean', None)
 
 
 def normalize_adj(
     adj: Adj,
     weight: OptTensor = None,
-    norm: str = 'sym',
+    norm: str | None = 'sym',
     size: tuple[int, int] | None = None,
     dtype: torch.dtype | None = None,
 ) -> tuple[Adj, OptTensor]:
-    r"""Gives an adjacency without weights the weights of a normalized sum.
+    r"""Gives an adjacency without weights the weights of a normalized sum, see
+    :func:`degree_weight`.
 
-    .. math::
-        w_{ji} = \frac{1}{\sqrt{\deg(j) \deg(i)}} \quad (\texttt{sym})
-        \qquad\qquad w_{ji} = \frac{1}{\deg(i)} \quad (\texttt{mean})
-
-    with the degrees of source :math:`j` and destination :math:`i` in the
-    bipartite graph. An adjacency that carries weights is returned as it is;
-    the values of a :class:`torch.Tensor` in a sparse layout always count as
-    weights. Run :class:`~lgmrec_pyg.transforms.DegreeNorm` once instead of
-    normalizing in every step.
+    An adjacency that carries weights is returned as it is; the values of a
+    :class:`torch.Tensor` in a sparse layout always count as weights.
 
     Args:
         adj (SparseTensor or torch.Tensor or EdgeIndex): The adjacency.
         weight (torch.Tensor, optional): Edge weights. (default: :obj:`None`)
-        norm (str, optional): :obj:`"sym"` or :obj:`"mean"`.
-            (default: :obj:`"sym"`)
+        norm (str, optional): :obj:`"sym"`, :obj:`"mean"` or :obj:`None`, which
+            changes nothing. (default: :obj:`"sym"`)
         size (Tuple[int, int], optional): The number of destination and source
             nodes; needed for a plain edge index. (default: :obj:`None`)
         dtype (torch.dtype, optional): The type of computed weights.
@@ -41,23 +34,55 @@ def normalize_adj(
         The adjacency and its edge weights (:obj:`None` where the adjacency
         holds them itself).
     """
-    if has_weight(adj, weight):
+    if norm is None or has_weight(adj, weight):
         return adj, weight
     if isinstance(adj, SparseTensor):
         row, col, _ = adj.coo()
-        value = _weights(col, row, (adj.size(0), adj.size(1)), norm, dtype)
+        value = degree_weight(col, row, (adj.size(1), adj.size(0)), norm, dtype)
         return adj.set_value(value, layout='coo'), None
+    index: Tensor = adj
     if isinstance(adj, EdgeIndex):
         size = tuple(adj.get_sparse_size()[::-1]) if size is None else size
-        adj_tensor = adj.as_tensor()
-    else:
-        adj_tensor = adj
+        index = adj.as_tensor()
     if size is None:
         raise ValueError(
             "'size' is required for a plain 'edge_index': pass the number of "
             '(destination, source) nodes'
         )
-    return adj, _weights(adj_tensor[0], adj_tensor[1], size, norm, dtype)
+    return adj, degree_weight(index[0], index[1], size[::-1], norm, dtype)
+
+
+def degree_weight(
+    src: Tensor,
+    dst: Tensor,
+    size: tuple[int, int],
+    norm: str = 'sym',
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    r"""The weight of every edge in a normalized sum over in-neighbors,
+
+    .. math::
+        w_{ji} = \frac{1}{\sqrt{\deg(j) \deg(i)}} \quad (\texttt{sym})
+        \qquad\qquad w_{ji} = \frac{1}{\deg(i)} \quad (\texttt{mean})
+
+    with the degrees of source :math:`j` and destination :math:`i` in a bipartite
+    graph. Isolated nodes have no edges, and so no weights.
+
+    Args:
+        src (torch.Tensor): The source of every edge, of shape
+            :math:`(|\mathcal{E}|)`.
+        dst (torch.Tensor): The destination of every edge, of the same shape.
+        size (Tuple[int, int]): The number of source and destination nodes.
+        norm (str, optional): :obj:`"sym"` or :obj:`"mean"`.
+            (default: :obj:`"sym"`)
+        dtype (torch.dtype, optional): The type of the weights; the default type
+            if :obj:`None`. (default: :obj:`None`)
+    """
+    dtype = torch.get_default_dtype() if dtype is None else dtype
+    product = degree(dst, size[1], torch.float64)[dst]
+    if norm == 'sym':
+        product = (product * degree(src, size[0], torch.float64)[src]).sqrt()
+    return product.reciprocal().to(dtype)
 
 
 def has_weight(adj: Adj, weight: OptTensor = None) -> bool:
@@ -65,35 +90,3 @@ def has_weight(adj: Adj, weight: OptTensor = None) -> bool:
     if isinstance(adj, SparseTensor):
         return adj.has_value()
     return weight is not None or adj.layout != torch.strided
-
-
-def drop_weight(adj: Adj) -> Adj:
-    r"""The binary structure of an adjacency."""
-    if isinstance(adj, SparseTensor):
-        return adj.set_value(None, layout='coo')
-    if adj.layout == torch.strided:
-        return adj
-    if adj not in _BINARY:  # Kept, so that its transpose is recognized in every step.
-        csr = adj if adj.layout == torch.sparse_csr else adj.to_sparse_csr()
-        _BINARY[adj] = torch.sparse_csr_tensor(
-            csr.crow_indices(),
-            csr.col_indices(),
-            torch.ones_like(csr.values()),
-            csr.size(),
-            check_invariants=False,
-        )
-    return _BINARY[adj]
-
-
-def _weights(
-    src: Tensor,
-    dst: Tensor,
-    size: tuple[int, int],
-    norm: str,
-    dtype: torch.dtype | None,
-) -> Tensor:
-    dst_degree = degree(dst, size[0], dtype)
-    if norm == 'mean':
-        return dst_degree.reciprocal()[dst]
-    src_degree = degree(src, size[1], dtype)
-    return (src_degree[src] * dst_degree[dst]).rsqrt()

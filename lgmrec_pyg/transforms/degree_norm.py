@@ -1,11 +1,9 @@
-import torch
-from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
-from torch_geometric.utils import degree
 
 from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS, describes, modalities, reverse
+from lgmrec_pyg.ops import degree_weight
 
 
 @functional_transform('degree_norm')
@@ -26,11 +24,10 @@ class DegreeNorm(BaseTransform):
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
-        weights = [(INTERACTS, _symmetric), (REV_INTERACTS, _symmetric)]
+        norms = [(INTERACTS, 'sym'), (REV_INTERACTS, 'sym')]
         for modality in modalities(data):
-            edge_type = describes(modality)
-            weights += [(edge_type, _mean), (reverse(edge_type), _mean_of_source)]
-        for edge_type, weight in weights:
+            norms += [(describes(modality), 'mean'), (reverse(describes(modality)), '')]
+        for edge_type, norm in norms:
             if edge_type not in data.edge_types:
                 continue
             store = data[edge_type]
@@ -40,25 +37,8 @@ class DegreeNorm(BaseTransform):
                     f"{list(store.keys())}): apply 'DegreeNorm' before the "
                     f'conversion to a sparse adjacency'
                 )
-            store.edge_weight = weight(store.edge_index, store.size())
+            index, size = store.edge_index, store.size()
+            if not norm:  # The mean of the direction that the edges reverse.
+                index, size, norm = index.flip(0), size[::-1], 'mean'
+            store.edge_weight = degree_weight(index[0], index[1], size, norm)
         return data
-
-
-def _inverse_degree(index: Tensor, num_nodes: int) -> Tensor:
-    # An isolated node is never indexed below, hence 1 / 0 reaches no edge:
-    return 1.0 / degree(index, num_nodes, dtype=torch.float64)
-
-
-def _symmetric(edge_index: Tensor, size: tuple[int, int]) -> Tensor:
-    row, col = edge_index
-    product = _inverse_degree(row, size[0])[row] * _inverse_degree(col, size[1])[col]
-    return product.sqrt().to(torch.get_default_dtype())
-
-
-def _mean(edge_index: Tensor, size: tuple[int, int]) -> Tensor:
-    col = edge_index[1]
-    return _inverse_degree(col, size[1])[col].to(torch.get_default_dtype())
-
-
-def _mean_of_source(edge_index: Tensor, size: tuple[int, int]) -> Tensor:
-    return _mean(edge_index.flip(0), size[::-1])

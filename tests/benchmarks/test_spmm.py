@@ -4,15 +4,13 @@ import torch
 from benchmarks import spmm
 from benchmarks.graphs import compress, power_law_graph
 from benchmarks.plot import read_rows
-from lgmrec_pyg.ops.spmm import KERNELS
+from benchmarks.spmm_candidates import kernels
 
-CANDIDATES = [*(kernel for kernel in KERNELS if kernel != 'triton'), *spmm.YARDSTICKS]
+CANDIDATES = kernels('cpu')
 
 
 @pytest.mark.parametrize('kernel', CANDIDATES)
 def test_candidates_are_equal(kernel):
-    if kernel == 'torch_sparse':
-        pytest.importorskip('torch_sparse')
     graph = power_law_graph(400, 60, 40)
     adj, reverse = (
         compress(graph, torch.int64, torch.float32, flag) for flag in (False, True)

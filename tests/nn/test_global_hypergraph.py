@@ -16,7 +16,7 @@ def test_layers(num_layers: int, normalize: bool) -> None:
     g = x
     for _ in range(num_layers):
         out_user, g = h_user @ (back @ g), h_item @ (back @ g)
-    user_embedding, item_embedding = module(x, item, user, described)
+    user_embedding, item_embedding = module(x, user, item, described)
     assert torch.allclose(user_embedding.dense(), out_user, atol=1e-5)
     assert torch.allclose(item_embedding.dense(), g, atol=1e-5)
     assert torch.equal(item_embedding.dense()[2], torch.zeros(4))

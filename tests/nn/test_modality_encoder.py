@@ -1,11 +1,13 @@
 import torch
 
-from lgmrec_pyg.nn import BipartiteGraph, ModalityEncoder
+from lgmrec_pyg.graph import BipartiteGraph, ModalityGraph
+from lgmrec_pyg.nn import ModalityEncoder
 
 # Item 0 has two nodes, item 1 one, item 2 none; user 2 has no items.
 DESCRIBES = torch.tensor([[0, 1, 2], [0, 0, 1]])
 INTERACTS = torch.tensor([[0, 0, 0, 1], [0, 1, 2, 2]])
-GRAPH = BipartiteGraph(INTERACTS, INTERACTS.flip(0))
+GRAPH = BipartiteGraph.from_adj(INTERACTS, num_users=3, num_items=3)
+MODALITY = ModalityGraph.from_adj(DESCRIBES, GRAPH, num_nodes=3)
 X = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 7.0]])
 
 
@@ -18,14 +20,13 @@ def encoder(user_logits: str = 'sum') -> ModalityEncoder:
 
 
 def test_hand_computed() -> None:
-    content = encoder()(X, DESCRIBES, GRAPH, num_users=3, num_items=3)
+    content = encoder()(X, MODALITY, GRAPH)
     assert content.item.tolist() == [[2.0], [5.0], [0.0]]
     assert content.item_logits.tolist() == [[1.0], [7.0], [0.0]]
-    assert content.described.tolist() == [[1.0], [1.0], [0.0]]
     assert content.user.tolist() == [[3.5], [0.0], [0.0]]  # Means over items 0 and 1.
     assert content.user_logits.tolist() == [[8.0], [0.0], [0.0]]
 
 
 def test_mean_logits() -> None:
-    content = encoder('mean')(X, DESCRIBES, GRAPH, num_users=3, num_items=3)
+    content = encoder('mean')(X, MODALITY, GRAPH)
     assert content.user_logits.tolist() == [[4.0], [0.0], [0.0]]

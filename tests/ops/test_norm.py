@@ -3,7 +3,7 @@ import torch
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor
 
-from lgmrec_pyg.ops import drop_weight, has_weight, normalize_adj
+from lgmrec_pyg.ops import has_weight, normalize_adj
 
 # Users 0, 1, 2 and items 0, 1, 2: user 2 and item 2 are isolated.
 INDEX = torch.tensor([[0, 0, 1], [0, 1, 1]])
@@ -34,16 +34,14 @@ def test_given_weights_stay() -> None:
     assert normalize_adj(csr)[0] is csr
 
 
-def test_drop_weight() -> None:
-    csr = torch.tensor([[0.0, 2.0], [3.0, 0.0]]).to_sparse_csr()
-    assert drop_weight(csr).to_dense().tolist() == [[0.0, 1.0], [1.0, 0.0]]
-    assert drop_weight(csr.to_sparse_coo()).to_dense().tolist() == [[0, 1], [1, 0]]
-    assert drop_weight(INDEX) is INDEX
+def test_has_weight() -> None:
     assert not has_weight(INDEX)
+    assert has_weight(INDEX, torch.ones(3))
+    assert has_weight(torch.eye(3).to_sparse_csr())
     if WITH_TORCH_SPARSE:
-        adj = SparseTensor.from_dense(csr.to_dense())
-        assert not has_weight(drop_weight(adj))
+        adj = SparseTensor.from_dense(torch.eye(3))
         assert has_weight(adj)
+        assert not has_weight(adj.set_value(None))
 
 
 def test_size_is_required() -> None:

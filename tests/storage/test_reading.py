@@ -21,10 +21,10 @@ def test_whatever_goes_wrong_names_the_file(tmp_path, content):
 
 def test_a_missing_file_is_a_missing_file(tmp_path):
     path = tmp_path / 'run.json'
-    with pytest.raises(FileNotFoundError, match='run.json'), reading(path, 'any'):
-        open(path)
+    with pytest.raises(FileNotFoundError, match=r'run\.json'), reading(path, 'any'):
+        path.open().close()
 
 
 def test_an_error_of_the_system_without_a_name_gets_one(tmp_path):
-    with pytest.raises(ValueError, match='run.json'), reading('run.json', 'any'):
+    with pytest.raises(ValueError, match=r'run\.json'), reading('run.json', 'any'):
         raise OSError('truncated')

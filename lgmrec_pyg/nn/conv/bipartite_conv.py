@@ -6,7 +6,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.typing import Adj, OptPairTensor, OptTensor, SparseTensor
 
-from lgmrec_pyg.ops import has_weight, normalize_adj, spmm
+from lgmrec_pyg.ops import Adjacency, normalize_adj, spmm
+from lgmrec_pyg.ops.norm import NORMS
 
 
 class BipartiteConv(MessagePassing):
@@ -30,16 +31,14 @@ class BipartiteConv(MessagePassing):
             (:math:`w_{ji} = 1`). Weights that come with the adjacency are used
             as they are, and a :class:`torch.Tensor` in a sparse layout always
             comes with weights. (default: :obj:`"sym"`)
-        kernel (str, optional): The kernel of :func:`~lgmrec_pyg.ops.spmm`.
-            (default: :obj:`"auto"`)
         **kwargs (optional): Additional arguments of
             :class:`torch_geometric.nn.conv.MessagePassing`.
 
     Shapes:
         - **input:**
           source features :math:`(|\mathcal{V}_s|, F)`,
-          adjacency: a sparse matrix
-          :math:`(|\mathcal{V}_t|, |\mathcal{V}_s|)` or edge indices
+          adjacency: an :class:`~lgmrec_pyg.ops.Adjacency` or a sparse matrix
+          :math:`(|\mathcal{V}_t|, |\mathcal{V}_s|)`, or edge indices
           :math:`(2, |\mathcal{E}|)`,
           edge weights :math:`(|\mathcal{E}|)` *(optional)*
         - **output:** target features :math:`(|\mathcal{V}_t|, F)`
@@ -51,21 +50,17 @@ class BipartiteConv(MessagePassing):
 
     SUPPORTS_FUSED_EDGE_INDEX: Final[bool] = True
 
-    def __init__(
-        self, norm: str | None = 'sym', kernel: str = 'auto', **kwargs: Any
-    ) -> None:
-        if norm not in ('sym', 'mean', None):
-            raise ValueError(f"'norm' needs to be 'sym', 'mean' or None (got {norm!r})")
+    def __init__(self, norm: str | None = 'sym', **kwargs: Any) -> None:
+        if norm not in NORMS:
+            raise ValueError(f"'norm' needs to be one of {NORMS} (got {norm!r})")
         super().__init__(aggr='add', **kwargs)
         self.norm = norm
-        self.kernel = kernel
 
     def forward(
         self,
         x: Tensor | OptPairTensor,
-        edge_index: Adj,
+        edge_index: Adjacency | Adj,
         edge_weight: OptTensor = None,
-        reverse: Adj | None = None,
         num_dst: int | None = None,
     ) -> Tensor:
         r"""Runs the forward pass of the module.
@@ -74,30 +69,26 @@ class BipartiteConv(MessagePassing):
             x (torch.Tensor or Tuple[torch.Tensor, torch.Tensor]): The features
                 of the source nodes, or of source and target nodes (the latter
                 only tell how many there are).
-            edge_index (SparseTensor or torch.Tensor or EdgeIndex): The edges:
-                ``adj_t`` (targets in rows) or ``(source, target)`` indices.
+            edge_index (Adjacency or SparseTensor or torch.Tensor or EdgeIndex): The
+                edges: ``adj_t`` (targets in rows) or ``(source, target)`` indices.
+                An :class:`~lgmrec_pyg.ops.Adjacency` is multiplied as it is.
             edge_weight (torch.Tensor, optional): One weight an edge, for edge
                 indices. (default: :obj:`None`)
-            reverse (SparseTensor or torch.Tensor, optional): The opposite
-                direction with equal weights, which makes the backward pass free
-                of transpositions. (default: :obj:`None`)
             num_dst (int, optional): The number of target nodes; needed for a
                 plain edge index. (default: :obj:`None`)
         """
         x = (x, None) if isinstance(x, Tensor) else x
+        if isinstance(edge_index, Adjacency):
+            return spmm(edge_index, x[0])
         if isinstance(edge_index, EdgeIndex) and None in edge_index.sparse_size():
             edge_index = edge_index.as_tensor()  # PyG would guess its size.
         num_dst = _num_dst(x[1], edge_index, num_dst)
         size = (x[0].size(0), num_dst)
-        if self.norm is not None:
-            reverse = reverse if has_weight(edge_index, edge_weight) else None
-            edge_index, edge_weight = normalize_adj(
-                edge_index, edge_weight, self.norm, size[::-1], x[0].dtype
-            )
-        # propagate_type: (x: OptPairTensor, edge_weight: OptTensor, reverse: Adj)
-        return self.propagate(
-            edge_index, x=x, edge_weight=edge_weight, reverse=reverse, size=size
+        edge_index, edge_weight = normalize_adj(
+            edge_index, edge_weight, self.norm, size[::-1], x[0].dtype
         )
+        # propagate_type: (x: OptPairTensor, edge_weight: OptTensor)
+        return self.propagate(edge_index, x=x, edge_weight=edge_weight, size=size)
 
     def message(self, x_j: Tensor, edge_weight: OptTensor) -> Tensor:
         if edge_weight is None:
@@ -105,13 +96,9 @@ class BipartiteConv(MessagePassing):
         return edge_weight.view(-1, 1).to(x_j.dtype) * x_j
 
     def message_and_aggregate(
-        self,
-        edge_index: Adj,
-        x: OptPairTensor,
-        edge_weight: OptTensor,
-        reverse: Adj | None,
+        self, edge_index: Adj, x: OptPairTensor, edge_weight: OptTensor
     ) -> Tensor:
-        return spmm(edge_index, x[0], edge_weight, reverse, kernel=self.kernel)
+        return spmm(edge_index, x[0], edge_weight)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(norm={self.norm!r})'

@@ -1,5 +1,5 @@
 from lgmrec_pyg.nn.models.lgmrec import LGMRec
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
-from lgmrec_pyg.nn.models.presets import RECOMMENDED
+from lgmrec_pyg.nn.models.presets import PAPER, RECOMMENDED, Preset
 
-__all__ = ['RECOMMENDED', 'LGMRec', 'LGMRecOutput', 'Losses']
+__all__ = ['PAPER', 'RECOMMENDED', 'LGMRec', 'LGMRecOutput', 'Losses', 'Preset']

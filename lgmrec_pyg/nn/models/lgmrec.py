@@ -12,17 +12,16 @@ from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.typing import Adj, EdgeType
 
 from lgmrec_pyg.graph import (
-    INTERACTS,
     ITEM,
-    REV_INTERACTS,
     USER,
+    MultimodalGraph,
     describes,
     modalities,
     validate_graph,
 )
 from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
-from lgmrec_pyg.nn.local_propagation import BipartiteGraph, LocalPropagation
+from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
@@ -221,7 +220,7 @@ class LGMRec(Module):
     def forward(
         self,
         x_dict: dict[str, Tensor],
-        adj_dict: dict[EdgeType, Adj],
+        graph: MultimodalGraph | dict[EdgeType, Adj],
         weight_dict: dict[EdgeType, Tensor] | None = None,
     ) -> LGMRecOutput:
         r"""Computes the embeddings of all users and items.
@@ -229,49 +228,35 @@ class LGMRec(Module):
         Args:
             x_dict (Dict[str, torch.Tensor]): The features of every modality, of
                 shape :math:`(N_m, d_m)`.
-            adj_dict (Dict[Tuple[str, str, str], Adj]): The interactions in both
-                directions and the edges from modality nodes to items, as
-                ``adj_t`` (*e.g.*, :obj:`data.adj_t_dict`) or edge indices.
+            graph (MultimodalGraph or Dict[Tuple[str, str, str], Adj]): The edges,
+                as :func:`~lgmrec_pyg.graph.model_inputs` compresses them once, or
+                as PyG collects them, *e.g.*, :obj:`data.adj_t_dict` or
+                :obj:`data.edge_index_dict`, to be compressed in every call.
                 Interactions without weights are normalized symmetrically;
                 weights are used as they are.
             weight_dict (Dict[Tuple[str, str, str], torch.Tensor], optional):
-                Edge weights, for edge indices. (default: :obj:`None`)
+                Weights of edge indices. (default: :obj:`None`)
         """
-        weight_dict = weight_dict or {}
-        _check_inputs(self.feature_dims, x_dict, adj_dict)
-        graph = BipartiteGraph(
-            adj_dict[INTERACTS],
-            adj_dict[REV_INTERACTS],
-            weight_dict.get(INTERACTS),
-            weight_dict.get(REV_INTERACTS),
-        ).normalized(self.num_users, self.num_items, self.user_embedding.weight.dtype)
+        if not isinstance(graph, MultimodalGraph):
+            num_nodes = {USER: self.num_users, ITEM: self.num_items}
+            num_nodes |= {name: x.size(0) for name, x in x_dict.items()}
+            dtype = self.user_embedding.weight.dtype
+            graph = MultimodalGraph.from_dict(graph, weight_dict, num_nodes, dtype)
+        interactions = graph.interactions
+        self._check_inputs(x_dict, graph)
         e_user, e_item = self.collaborative(
-            self.user_embedding.weight, self.item_embedding.weight, graph
+            self.user_embedding.weight, self.item_embedding.weight, interactions
         )
         local, hyper = [], []
         for name, encoder in self.encoder.items():
-            edge_type = describes(name)
-            content = encoder(
-                x_dict[name],
-                adj_dict[edge_type],
-                graph,
-                self.num_users,
-                self.num_items,
-                weight_dict.get(edge_type),
-                adj_dict.get((ITEM, 'rev_describes', name)),
-            )
+            modality = graph.modality[name]
+            content = encoder(x_dict[name], modality, interactions)
             if 'modality' in self.parts:
                 user = self.user_embedding.weight if self.shared_ids else content.user
-                local.append(self.modality(user, content.item, graph))
+                local.append(self.modality(user, content.item, interactions))
             if 'hypergraph' in self.parts:
-                hyper.append(
-                    self.hypergraph(
-                        e_item,
-                        content.item_logits,
-                        content.user_logits,
-                        content.described,
-                    )
-                )
+                logits = content.user_logits, content.item_logits
+                hyper.append(self.hypergraph(e_item, *logits, modality.described))
         return LGMRecOutput(
             NodeEmbedding(
                 e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
@@ -324,6 +309,20 @@ class LGMRec(Module):
             (unit_rows(user), unit_rows(item)) if self.ranks_by_cosine else (user, item)
         )
 
+    def _check_inputs(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> None:
+        missing = set(self.feature_dims) - (set(x_dict) & set(graph.modality))
+        if missing:
+            raise ValueError(
+                f'The graph needs to hold the modalities of the model with features '
+                f"'x' and edges {describes('*')} (missing: {sorted(missing)})"
+            )
+        got = graph.interactions.num_users, graph.interactions.num_items
+        if got != (self.num_users, self.num_items):
+            raise ValueError(
+                f'The graph needs to have the {self.num_users} users and '
+                f'{self.num_items} items of the model (got {got[0]} and {got[1]})'
+            )
+
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
@@ -332,23 +331,3 @@ class LGMRec(Module):
 
 
 SETTINGS = set(inspect.signature(LGMRec).parameters) - {'contrast'}
-
-
-def _check_inputs(
-    feature_dims: dict[str, int],
-    x_dict: dict[str, Tensor],
-    adj_dict: dict[EdgeType, Adj],
-) -> None:
-    for name in feature_dims:
-        if name not in x_dict:
-            raise ValueError(
-                f"'x_dict' needs to hold the modality '{name}', which the model was "
-                f'built with (got {list(x_dict)})'
-            )
-    for edge_type in [INTERACTS, REV_INTERACTS, *map(describes, feature_dims)]:
-        if edge_type not in adj_dict:
-            raise ValueError(
-                f"'adj_dict' needs to hold the edge type {edge_type} "
-                f"(got {list(adj_dict)}). 'lgmrec_pyg.transforms.ToAdjacency' or "
-                f"'torch_geometric.transforms.ToUndirected' adds the reverse edges"
-            )

@@ -1,11 +1,62 @@
-r"""Settings other than those of the paper."""
+r"""Settings to train LGMRec with: those of the paper, and those recommended."""
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch_geometric.transforms as T
+from torch_geometric.transforms import BaseTransform
+
+from lgmrec_pyg.transforms import StandardizeFeatures
+
+
+class Preset(NamedTuple):
+    r"""What belongs together when a model is trained.
+
+    .. code-block:: python
+
+        data = RECOMMENDED.transform(data)
+        model = LGMRec.from_data(data, **RECOMMENDED.model)
+        fit(model, data, lr=RECOMMENDED.lr)
+
+    Args:
+        model (Dict[str, Any]): The arguments of :class:`~lgmrec_pyg.nn.LGMRec`.
+        lr (float): The learning rate.
+        transform (BaseTransform): What to do to the graph before.
+    """
+
+    model: dict[str, Any]
+    lr: float
+    transform: BaseTransform
+
+
+def _paper(**changes: float) -> Preset:
+    baby = {
+        'num_collaborative_layers': 2,
+        'num_modality_layers': 2,
+        'num_hypergraph_layers': 1,
+        'num_hyperedges': 4,
+        'dropout': 0.5,
+        'alpha': 0.3,
+        'contrast_weight': 1e-4,
+        'reg_weight': 1e-6,
+    }
+    return Preset(baby | changes, lr=1e-3, transform=T.Compose([]))
+
+
+PAPER: dict[str, Preset] = {
+    'baby': _paper(),
+    'sports': _paper(num_collaborative_layers=4, dropout=0.6, alpha=0.6),
+    'clothing': _paper(
+        num_hypergraph_layers=2, num_hyperedges=64, dropout=0.8, alpha=0.2
+    ),
+}
 
 # What it is worth, and what else was tried: `benchmarks/accuracy/README.md`.
-# Train it with a learning rate of 5e-3, on the features of `StandardizeFeatures`.
-RECOMMENDED: dict[str, Any] = {
-    'ranking_loss': 'softmax',
-    'ranking_temperature': 0.2,
-    'shared_ids': True,
-}
+RECOMMENDED = Preset(
+    model={
+        'ranking_loss': 'softmax',
+        'ranking_temperature': 0.2,
+        'shared_ids': True,
+    },
+    lr=5e-3,
+    transform=StandardizeFeatures(),
+)

@@ -27,23 +27,18 @@ def test_hand_computed(norm: str | None, scale: list) -> None:
 
 
 @pytest.mark.parametrize('kind', ADJ_KINDS)
-@pytest.mark.parametrize('pair', [True, False])
-def test_adjacency_kinds(kind: str, pair: bool) -> None:
+def test_adjacency_kinds(kind: str) -> None:
     data = irregular_graph()
-    inputs = inputs_of(data, kind)
-    weights = inputs[2] if len(inputs) == 3 else {}
+    _, edges, *weights = inputs_of(data, kind)
+    compressed = kind == 'compressed'
+    adj = edges.interactions.to_item if compressed else edges[INTERACTS]
     x = torch.randn(11, 6, dtype=torch.float64, requires_grad=True)
     dense = dense_interactions(data)
     scale_u = dense.sum(1).clamp(min=1).rsqrt()
     scale_i = dense.sum(0).clamp(min=1).rsqrt()
     expected = (scale_i[:, None] * dense.t() * scale_u) @ x
-    out = BipartiteConv()(
-        x,
-        inputs[1][INTERACTS],
-        weights.get(INTERACTS),
-        reverse=inputs[1][REV_INTERACTS] if pair else None,
-        num_dst=9,
-    )
+    weight = weights[0][INTERACTS] if weights else None
+    out = BipartiteConv()(x, adj, weight, num_dst=9)
     assert torch.allclose(out, expected)
     grad = torch.randn_like(out)
     (x_grad,) = torch.autograd.grad(out, x, grad)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._dynamo.utils import counters
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import INTERACTS, describes, modalities
+from lgmrec_pyg.graph import INTERACTS, describes, modalities, model_inputs
 from lgmrec_pyg.nn import LGMRec
 
 TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
@@ -301,15 +301,24 @@ def test_invalid_arguments(kwargs: dict, message: str) -> None:
         LGMRec(**arguments)
 
 
-def test_missing_inputs() -> None:
+def test_inputs_that_do_not_fit() -> None:
     data = irregular_graph()
     model = build(data)
     x_dict, adj_dict = inputs_of(data, 'csr')
-    one_way = {k: v for k, v in adj_dict.items() if k[1] != 'rev_interacts'}
-    with pytest.raises(ValueError, match=r'rev_interacts.*ToUndirected'):
-        model(x_dict, one_way)
-    with pytest.raises(ValueError, match=r"needs to hold the modality 'text'"):
+    with pytest.raises(ValueError, match=r"needs to hold the edge type .*'interacts'"):
+        model(x_dict, {describes('text'): adj_dict[describes('text')]})
+    with pytest.raises(ValueError, match=r"modalities of the model .*\['text'\]"):
         model({'image': x_dict['image']}, adj_dict)
+    with pytest.raises(ValueError, match=r'11 users and 9 items of the model .* 12 '):
+        model(*inputs_of(irregular_graph(num_users=12), 'csr'))
+
+
+def test_reverse_edges_are_not_needed() -> None:
+    data = irregular_graph()
+    model = build(data).eval()
+    expected = model.embed(*inputs_of(data, 'edge_index'))
+    for x, y in zip(model.embed(*model_inputs(data)), expected, strict=True):
+        assert torch.allclose(x, y)
 
 
 def test_modalities_may_have_any_name() -> None:

@@ -18,7 +18,7 @@ from lgmrec_pyg.graph import (
     training_pairs,
     validate_graph,
 )
-from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
+from lgmrec_pyg.transforms import ToAdjacency
 
 
 def make_graph() -> HeteroData:
@@ -102,18 +102,11 @@ def test_training_pairs(layout: str | None) -> None:
 
 def test_model_inputs() -> None:
     data = make_graph()
-    x_dict, edge_index_dict = model_inputs(data)
-    assert list(x_dict) == ['text', 'image']
+    x_dict, graph = model_inputs(data)
+    assert list(x_dict) == list(graph.modality) == ['text', 'image']
     assert x_dict['text'] is data['text'].x
-    assert list(edge_index_dict) == [INTERACTS, describes('text'), describes('image')]
-
-    x_dict, _, edge_weight_dict = model_inputs(DegreeNorm()(data))
-    assert edge_weight_dict[describes('image')].tolist() == [0.5, 0.5, 1.0]
-
-    x_dict, adj_t_dict = model_inputs(ToAdjacency('csr')(data))
-    assert adj_t_dict[INTERACTS].size() == (4, 3)
-    assert adj_t_dict[REV_INTERACTS].size() == (3, 4)
-
+    assert graph.interactions.to_item.size == (4, 3)
+    assert graph.interactions.to_user is not None
     data['user'].x = torch.randn(3, 1)
     assert 'user' not in model_inputs(data)[0]
 

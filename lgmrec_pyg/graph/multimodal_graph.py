@@ -1,0 +1,120 @@
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.typing import Adj, EdgeType
+
+from lgmrec_pyg.graph.bipartite_graph import BipartiteGraph, ModalityGraph
+from lgmrec_pyg.graph.schema import (
+    INTERACTS,
+    ITEM,
+    REV_INTERACTS,
+    USER,
+    check_types,
+    describes,
+    modalities,
+)
+
+
+class MultimodalGraph(NamedTuple):
+    r"""The edges of a multimodal interaction graph in the form in which models
+    propagate over them, built once for a whole training.
+
+    Args:
+        interactions (BipartiteGraph): The interactions in both directions.
+        modality (Dict[str, ModalityGraph]): What describes items, a modality.
+    """
+
+    interactions: BipartiteGraph
+    modality: dict[str, ModalityGraph]
+
+    @classmethod
+    def from_data(
+        cls, data: HeteroData, dtype: torch.dtype | None = None
+    ) -> 'MultimodalGraph':
+        r"""Compresses the edges of a graph, whether it holds them as
+        :obj:`edge_index`, with or without :obj:`edge_weight`, or as :obj:`adj_t`.
+        Edges without weights are normalized as by
+        :class:`~lgmrec_pyg.transforms.DegreeNorm`.
+
+        Args:
+            data (HeteroData): The multimodal interaction graph.
+            dtype (torch.dtype, optional): The type of computed weights; the wider
+                of those of features and the default type if :obj:`None`.
+                (default: :obj:`None`)
+        """
+        check_types(data)
+        if dtype is None:
+            dtype = torch.get_default_dtype()
+            for name in modalities(data):
+                dtype = torch.promote_types(dtype, data[name].x.dtype)
+        adj_dict = data.collect('edge_index', allow_empty=True)
+        adj_dict |= data.collect('adj_t', allow_empty=True)
+        return cls.from_dict(
+            adj_dict,
+            data.collect('edge_weight', allow_empty=True),
+            {name: data[name].num_nodes for name in (USER, ITEM, *modalities(data))},
+            dtype,
+        )
+
+    @classmethod
+    def from_dict(
+        cls,
+        adj_dict: Mapping[EdgeType, Adj],
+        weight_dict: Mapping[EdgeType, Tensor] | None = None,
+        num_nodes: Mapping[str, int] | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> 'MultimodalGraph':
+        r"""Compresses edges as PyG collects them, *e.g.*, in
+        :obj:`data.adj_t_dict`. The reverse of the interactions may be missing.
+
+        Args:
+            adj_dict (Dict[Tuple[str, str, str], Adj]): The interactions, and the
+                edges from the nodes of modalities to items.
+            weight_dict (Dict[Tuple[str, str, str], torch.Tensor], optional):
+                Weights of edge indices. (default: :obj:`None`)
+            num_nodes (Dict[str, int], optional): The number of nodes of every
+                type; needed for plain edge indices. (default: :obj:`None`)
+            dtype (torch.dtype, optional): The type of computed weights.
+                (default: :obj:`None`)
+        """
+        if INTERACTS not in adj_dict:
+            raise ValueError(
+                f"'adj_dict' needs to hold the edge type {INTERACTS} "
+                f'(got {list(adj_dict)})'
+            )
+        weight_dict, num_nodes = weight_dict or {}, num_nodes or {}
+        interactions = BipartiteGraph.from_adj(
+            adj_dict[INTERACTS],
+            adj_dict.get(REV_INTERACTS),
+            weight_dict.get(INTERACTS),
+            weight_dict.get(REV_INTERACTS),
+            num_nodes.get(USER),
+            num_nodes.get(ITEM),
+            dtype,
+        )
+        modality = {
+            edge_type[0]: ModalityGraph.from_adj(
+                adj,
+                interactions,
+                weight_dict.get(edge_type),
+                num_nodes.get(edge_type[0]),
+                dtype,
+            )
+            for edge_type, adj in adj_dict.items()
+            if edge_type == describes(edge_type[0])
+        }
+        return cls(interactions, modality)
+
+
+def model_inputs(data: HeteroData) -> tuple[dict[str, Tensor], MultimodalGraph]:
+    r"""Returns the positional arguments of a model's :meth:`forward`: the features
+    of every modality, and the edges, compressed once.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+    """
+    graph = MultimodalGraph.from_data(data)
+    return {name: data[name].x for name in modalities(data)}, graph
