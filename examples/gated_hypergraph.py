@@ -7,7 +7,6 @@ from collections import namedtuple
 from typing import Any
 
 import torch
-import torch_geometric.transforms as T
 from torch import Tensor
 from torch.nn import Embedding, Linear
 from torch_geometric import seed_everything
@@ -18,7 +17,7 @@ from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import MultimodalGraph, model_inputs
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.training import fit
-from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
+from lgmrec_pyg.transforms import StandardizeFeatures
 
 Loss = namedtuple('Loss', ['total'])
 
@@ -65,14 +64,11 @@ args = parser.parse_args()
 seed_everything(0)
 data = SyntheticMultimodal(args.preset)[0]
 size = (data['user'].num_nodes, data['item'].num_nodes)
-pairs, labels = data[INTERACTS].edge_index, data[INTERACTS]
-validate = Evaluator(labels.val_edge_label_index, pairs, *size)
-test = Evaluator(labels.test_edge_label_index, pairs, *size)
-prepare = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency()])
-inputs = model_inputs(prepare(data))
+validate, test = Evaluator.from_data(data, 'val'), Evaluator.from_data(data, 'test')
+inputs = model_inputs(StandardizeFeatures()(data))
 
 model = GatedHypergraph(*size, data['text'].num_features)
-fit(model, inputs, TripletSampler(pairs, *size), validate, epochs=args.epochs)
+fit(model, inputs, TripletSampler.from_data(data), validate, epochs=args.epochs)
 with torch.no_grad():
     metrics = test(*model.embed(*inputs))
 print(model, f'Test Recall@20: {metrics["Recall@20"]:.4f}', sep='\n')
