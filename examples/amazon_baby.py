@@ -8,10 +8,8 @@ The default run needs no files. `--data baby` downloads and converts Amazon Baby
 import argparse
 import os.path as osp
 import time
-from typing import Any
 
 import torch
-import torch_geometric.transforms as T
 from torch_geometric import seed_everything
 from torch_geometric.data import HeteroData, InMemoryDataset
 
@@ -23,7 +21,7 @@ from lgmrec_pyg.datasets import (
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
-from lgmrec_pyg.nn import RECOMMENDED, LGMRec
+from lgmrec_pyg.nn import PAPER, RECOMMENDED, LGMRec
 from lgmrec_pyg.reporting import (
     PUBLISHED,
     dataset_summary,
@@ -36,32 +34,7 @@ from lgmrec_pyg.reporting import (
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import save_model
 from lgmrec_pyg.training import fit
-from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
-
-# The settings of the paper; data other than these use those of Baby.
-PAPER: dict[str, dict[str, Any]] = {
-    'baby': {
-        'num_collaborative_layers': 2,
-        'num_modality_layers': 2,
-        'num_hypergraph_layers': 1,
-        'num_hyperedges': 4,
-        'dropout': 0.5,
-        'alpha': 0.3,
-        'contrast_weight': 1e-4,
-        'reg_weight': 1e-6,
-    },
-}
-PAPER['sports'] = PAPER['baby'] | {
-    'num_collaborative_layers': 4,
-    'dropout': 0.6,
-    'alpha': 0.6,
-}
-PAPER['clothing'] = PAPER['baby'] | {
-    'num_hypergraph_layers': 2,
-    'num_hyperedges': 64,
-    'dropout': 0.8,
-    'alpha': 0.2,
-}
+from lgmrec_pyg.transforms import StandardizeFeatures
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,7 +55,7 @@ def parse_args() -> argparse.Namespace:
         help='standardize the features (default: only for synthetic data)',
     )
     add('--precision', default='float32', choices=['float32', 'bfloat16'])
-    for name, value in PAPER['baby'].items():
+    for name, value in PAPER['baby'].model.items():
         add(
             f'--{name.replace("_", "-")}',
             type=type(value),
@@ -171,24 +144,21 @@ for modality in names:
             f'drives memberships to one-hot. Consider --standardize.'
         )
     data[modality].x = data[modality].x.to(getattr(torch, args.precision))
-data = T.Compose([T.ToUndirected(), DegreeNorm(), ToAdjacency()])(data).to(device)
-inputs = model_inputs(data)
+inputs = model_inputs(data.to(device))
 
 sampler = TripletSampler(train_pairs, num_users, num_items, args.batch_size)
-evaluators = {
-    split: Evaluator(
-        data[INTERACTS][f'{split}_edge_label_index'], train_pairs, num_users, num_items
-    )
-    for split in ['val', 'test']
-}
+evaluators = {split: Evaluator.from_data(data, split) for split in ['val', 'test']}
+# Data other than those of the paper use its settings of Baby.
+paper = PAPER.get(name, PAPER['baby'])
 settings = {
     key: value if getattr(args, key) is None else getattr(args, key)
-    for key, value in PAPER.get(name, PAPER['baby']).items()
+    for key, value in paper.model.items()
 }
+preset = RECOMMENDED if args.recommended else paper
 if args.recommended:
-    settings |= RECOMMENDED
+    settings |= RECOMMENDED.model
 if args.lr is None:
-    args.lr = 5e-3 if args.recommended else 1e-3
+    args.lr = preset.lr
 model = LGMRec(
     num_users,
     num_items,

@@ -8,7 +8,6 @@ import argparse
 import os.path as osp
 
 import torch
-import torch_geometric.transforms as T
 from torch_geometric import seed_everything
 
 from lgmrec_pyg.datasets import (
@@ -23,7 +22,6 @@ from lgmrec_pyg.recommend import Recommender
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import save_model
 from lgmrec_pyg.training import fit
-from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument('--interactions', help='CSV, TSV or Parquet file')
@@ -64,12 +62,15 @@ if args.interactions is None:
     args.interactions, args.features = write_demo(args.output)
 
 names = {'user': args.user, 'item': args.item}
-graph = graph_from_interactions(args.interactions, args.features, **names)
-data = T.Compose([StandardizeFeatures(), DegreeNorm(), ToAdjacency()])(graph)
-model, sampler = LGMRec.from_data(data, **RECOMMENDED), TripletSampler.from_data(data)
-validate, test = Evaluator.from_data(data, 'val'), Evaluator.from_data(data, 'test')
-fit(model, model_inputs(data), sampler, validate, lr=5e-3, epochs=args.epochs)
+data = RECOMMENDED.transform(
+    graph_from_interactions(args.interactions, args.features, **names)
+)
+model = LGMRec.from_data(data, **RECOMMENDED.model)
+sampler, validate = TripletSampler.from_data(data), Evaluator.from_data(data, 'val')
+inputs = model_inputs(data)
+fit(model, inputs, sampler, validate, lr=RECOMMENDED.lr, epochs=args.epochs)
 recommender = Recommender.from_model(model, data)
+test = Evaluator.from_data(data, 'test')
 print(f'Test: {test(recommender.user_emb, recommender.item_emb)}')
 print(recommender.recommend(data['user'].ids[:3], k=5).to_frame())
 recommender.to_parquet(in_output('top20.parquet'), k=20)

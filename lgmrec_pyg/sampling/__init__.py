@@ -1,5 +1,6 @@
 r"""Sampling of training examples."""
 
+from lgmrec_pyg.sampling.negative_sampler import NegativeSampler
 from lgmrec_pyg.sampling.triplet_sampler import TripletSampler
 
-__all__ = classes = ['TripletSampler']
+__all__ = classes = ['NegativeSampler', 'TripletSampler']

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import HeteroData
-from torch_geometric.utils import cumsum
 
 from lgmrec_pyg.graph import ITEM, USER, training_pairs
+from lgmrec_pyg.sampling.negative_sampler import NegativeSampler
 
 
 class TripletSampler:
@@ -17,21 +17,8 @@ class TripletSampler:
     <https://arxiv.org/abs/1205.2618>`_ paper.
 
     One pass over the sampler is one epoch: every training pair appears exactly
-    once, in a fresh random order, with one negative that is uniform over
-
-    .. math::
-        \mathcal{I}_{\mathrm{train}} \setminus \mathcal{N}(u),
-
-    the items with at least one training pair minus those of user :math:`u`.
-    Negatives are exact without rejection: with the :math:`T` training items
-    numbered consecutively and the positives of a user sorted as
-    :math:`p_0 < p_1 < \ldots`, a draw :math:`r` from
-    :math:`\{0, \ldots, T - |\mathcal{N}(u)| - 1\}` maps to the negative
-
-    .. math::
-        r + |\{ j : p_j - j \leq r \}|,
-
-    which a single binary search finds for all triplets at once.
+    once, in a fresh random order, with one negative of a
+    :class:`~lgmrec_pyg.sampling.NegativeSampler`.
     Everything happens on the device of :obj:`edge_index`.
 
     Users who interacted with every training item have no negative.
@@ -65,7 +52,7 @@ class TripletSampler:
         batch_size: int = 2048,
         generator: torch.Generator | None = None,
     ) -> None:
-        if batch_size <= 0:
+        if not isinstance(batch_size, int) or batch_size <= 0:
             raise ValueError(
                 f"'batch_size' needs to be a positive integer (got {batch_size})"
             )
@@ -78,13 +65,9 @@ class TripletSampler:
         self.batch_size = batch_size
         self.generator = generator
 
-        user, item = edge_index.long()
-        self._index_positives(user, item)
-
-        self._has_full_users = bool((self._num_free[user] == 0).any())
-        if self._has_full_users:
-            user, item = self._drop_full_users(user, item)
-        self.user, self.item = user, item
+        edge_index = edge_index.long()
+        self.negatives = NegativeSampler(edge_index, num_users, generator)
+        self.user, self.item = self._with_negatives(*edge_index)
 
     @classmethod
     def from_data(cls, data: HeteroData, **kwargs: Any) -> 'TripletSampler':
@@ -97,68 +80,32 @@ class TripletSampler:
         sizes = data[USER].num_nodes, data[ITEM].num_nodes
         return cls(training_pairs(data), *sizes, **kwargs)
 
-    def _index_positives(self, user: Tensor, item: Tensor) -> None:
-        self.train_items, number = item.unique(return_inverse=True)
-        num_train_items = self.train_items.numel()
-
-        # Sorted and free of duplicates: a repeated pair is one positive.
-        pair = (user * num_train_items + number).unique()
-        row, number = pair // num_train_items, pair % num_train_items
-
-        degree = torch.bincount(row, minlength=self.num_users)
-        self._rowptr = cumsum(degree)
-        self._num_free = num_train_items - degree
-
-        rank = torch.arange(row.numel(), device=row.device) - self._rowptr[row]
-        self._stride = num_train_items + 1
-        self._key = row * self._stride + number - rank
-
-    def _drop_full_users(self, user: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
-        mask = self._num_free[user] > 0
-        num_full = int((self._num_free == 0).sum())
+    def _with_negatives(self, user: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+        mask = self.negatives.num_free[user] > 0
+        if bool(mask.all()):
+            return user, item
+        num_full = int((self.negatives.num_free == 0).sum())
+        num_items = self.negatives.train_items.numel()
         if not bool(mask.any()):
             raise ValueError(
                 f"'edge_index' leaves no negative to sample: all "
                 f'{num_full} users with training pairs interacted with all '
-                f'{self.train_items.numel()} training items'
+                f'{num_items} training items'
             )
         warnings.warn(
             f'Left out {int((~mask).sum())} training pairs of {num_full} users '
-            f'who interacted with all {self.train_items.numel()} training items '
-            f'and so have no negative',
+            f'who interacted with all {num_items} training items and so have no '
+            f'negative',
             stacklevel=3,
         )
         return user[mask], item[mask]
-
-    def sample_negatives(self, user: Tensor) -> Tensor:
-        r"""Draws one negative item for every entry of :obj:`user`.
-
-        Args:
-            user (torch.Tensor): The user indices of shape
-                :obj:`[num_samples]`.
-        """
-        user = user.long()
-        num_free = self._num_free[user]
-        if self._has_full_users and bool((num_free == 0).any()):
-            full = int(user[num_free == 0][0])
-            raise ValueError(
-                f"'user' {full} interacted with all training items and has no "
-                f'negative to sample'
-            )
-        # The modulus of a 62-bit integer is uniform to within 2^-40.
-        draw = torch.randint(
-            2**62, user.size(), generator=self.generator, device=user.device
-        )
-        draw %= num_free
-        rank = torch.searchsorted(self._key, user * self._stride + draw, right=True)
-        return self.train_items[draw + rank - self._rowptr[user]]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         perm = torch.randperm(
             self.user.numel(), generator=self.generator, device=self.user.device
         )
         user, pos = self.user[perm], self.item[perm]
-        neg = self.sample_negatives(user)
+        neg = self.negatives(user)
         yield from zip(
             user.split(self.batch_size),
             pos.split(self.batch_size),
@@ -172,24 +119,19 @@ class TripletSampler:
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}(num_pairs={self.user.numel()}, '
-            f'num_train_items={self.train_items.numel()}, '
+            f'num_train_items={self.negatives.train_items.numel()}, '
             f'batch_size={self.batch_size})'
         )
 
 
 def _check_pairs(edge_index: Tensor, num_users: int, num_items: int) -> None:
-    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.numel() == 0:
         raise ValueError(
-            f"'edge_index' needs to be of shape [2, num_pairs] "
+            f"'edge_index' needs to hold training pairs of shape [2, num_pairs] "
             f'(got {list(edge_index.size())})'
         )
-    if edge_index.size(1) == 0:
-        raise ValueError(
-            "'edge_index' needs to hold at least one training pair (got 0)"
-        )
-    for name, index, size in zip(
-        ['user', 'item'], edge_index, [num_users, num_items], strict=True
-    ):
+    sizes = {'user': num_users, 'item': num_items}
+    for index, (name, size) in zip(edge_index, sizes.items(), strict=True):
         low, high = int(index.min()), int(index.max())
         if low < 0 or high >= size:
             raise ValueError(

@@ -50,7 +50,7 @@ def test_negatives_are_training_items_and_never_positives(graph, seed):
     assert sorted(zip(user, pos, strict=True)) == sorted(map(tuple, expected))
 
     every = torch.tensor(open_users).repeat_interleave(20)
-    neg = sampler.sample_negatives(every).tolist()
+    neg = sampler.negatives(every).tolist()
     assert positives.isdisjoint(zip(every.tolist(), neg, strict=True))
 
 
@@ -58,7 +58,7 @@ def test_user_with_a_single_free_item_always_gets_it():
     num_items = 9
     edge_index = torch.tensor([[0] * 8 + [1], [*range(4), *range(5, 9), 4]])
     sampler = TripletSampler(edge_index, num_users=2, num_items=num_items)
-    neg = sampler.sample_negatives(torch.zeros(50, dtype=torch.long))
+    neg = sampler.negatives(torch.zeros(50, dtype=torch.long))
     assert neg.tolist() == [4] * 50
 
 
@@ -68,7 +68,7 @@ def test_negatives_are_uniform():
     sampler = TripletSampler(edge_index, 4, 12, generator=generator)
     num_samples = 60_000
     for user, free in [(0, [2, 5, 7]), (1, [1, 5, 7, 9]), (3, [1, 2, 3, 5, 7, 9])]:
-        neg = sampler.sample_negatives(torch.full((num_samples,), user))
+        neg = sampler.negatives(torch.full((num_samples,), user))
         count = neg.bincount(minlength=12)
         assert count.nonzero().view(-1).tolist() == free
         expected = num_samples / len(free)
@@ -131,15 +131,16 @@ def test_users_with_all_items_positive():
         sampler = TripletSampler(edge_index, num_users=2, num_items=2)
     assert [batch.tolist() for batch in next(iter(sampler))] == [[1], [1], [0]]
     with pytest.raises(ValueError, match="'user' 0 interacted with all"):
-        sampler.sample_negatives(torch.tensor([1, 0]))
+        sampler.negatives(torch.tensor([1, 0]))
 
 
 @pytest.mark.parametrize(
     ('edge_index', 'kwargs', 'message'),
     [
         ([[0], [0]], {'batch_size': 0}, r"'batch_size' .* \(got 0\)"),
+        ([[0], [0]], {'batch_size': 2.5}, r"'batch_size' .* \(got 2.5\)"),
         ([0, 0], {}, r'shape \[2, num_pairs\] \(got \[2\]\)'),
-        ([[], []], {}, 'at least one training pair'),
+        ([[], []], {}, r'shape \[2, num_pairs\] \(got \[2, 0\]\)'),
         ([[0, 4], [0, 1]], {}, r'user indices in the range \[0, 3\] \(got 4\)'),
         ([[0, 1], [-1, 1]], {}, r'item indices in the range \[0, 4\] \(got -1\)'),
         ([[0, 1], [0, 0]], {}, 'all 2 users with training pairs'),
