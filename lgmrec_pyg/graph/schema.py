@@ -67,7 +67,7 @@ def training_pairs(data: HeteroData) -> Tensor:
         data (HeteroData): The multimodal interaction graph.
     """
     check_types(data)
-    return edge_index_of(data[INTERACTS])
+    return edge_index_of(data[INTERACTS]).long()
 
 
 def check_types(data: HeteroData) -> None:

@@ -55,6 +55,11 @@ def validate_graph(data: HeteroData) -> None:
 
 
 def _check_features(data: HeteroData, modality: str) -> None:
+    if modality in vars(torch.nn.Module()):
+        raise ValueError(
+            f"A modality cannot be named '{modality}', as an attribute of every "
+            f"'torch.nn.Module' is (rename the node type)"
+        )
     x = data[modality].get('x')
     if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
         raise ValueError(
@@ -109,12 +114,12 @@ def _check_interactions(data: HeteroData) -> None:
 def _check_pairs(data: HeteroData, edge_type: EdgeType, name: str, pairs: Any) -> None:
     if (
         not isinstance(pairs, Tensor)
-        or pairs.dtype != torch.int64
+        or pairs.dtype not in (torch.int32, torch.int64)
         or pairs.dim() != 2
         or pairs.size(0) != 2
     ):
         raise ValueError(
-            f"'{name}' of edge type {edge_type} needs to be an int64 tensor of "
+            f"'{name}' of edge type {edge_type} needs to be an integer tensor of "
             f'shape [2, *] (got {_summary(pairs)})'
         )
     for row, node_type in zip(pairs, (edge_type[0], edge_type[2]), strict=True):
@@ -152,7 +157,7 @@ def _check_disjoint(name: str, pairs: Tensor, shared: Tensor, other: str) -> Non
 
 
 def _keys(data: HeteroData, pairs: Tensor) -> Tensor:
-    return pairs[0] * int(data[ITEM].num_nodes) + pairs[1]
+    return pairs[0].long() * int(data[ITEM].num_nodes) + pairs[1]
 
 
 def _summary(value: Any) -> str:

@@ -60,6 +60,9 @@ class ToAdjacency(BaseTransform):
             has_sparse = torch_geometric.typing.WITH_TORCH_SPARSE
             layout = 'torch_sparse' if has_sparse else 'csr'
         labels = _pop_labels(data)
+        for store in data.edge_stores:
+            if 'edge_index' in store and store.edge_index.dtype == torch.int32:
+                store.edge_index = store.edge_index.long()  # As SparseTensor needs.
         _add_reverse_edges(data)
         if layout == 'csr':
             _add_missing_weights(data)

@@ -189,7 +189,7 @@ def set_description(data: HeteroData) -> None:
         (set_x_entry(float('-inf')), '(got -inf in row 2, column 1)'),
         (
             set_pairs('edge_index', torch.zeros(2, 3)),
-            f"'edge_index' of edge type {INTERACTS} needs to be an int64 tensor of "
+            f"'edge_index' of edge type {INTERACTS} needs to be an integer tensor of "
             'shape [2, *] (got torch.float32 of shape [2, 3])',
         ),
         (

@@ -152,8 +152,10 @@ class LGMRec(Module):
             'num_hyperedges': num_hyperedges,
         }
         for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"'{name}' needs to be positive (got {value})")
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"'{name}' needs to be a positive integer (got {value!r})"
+                )
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"'parts' needs to be some of {PARTS} (got {parts})")
         if ranking_loss not in RANKING_LOSSES:

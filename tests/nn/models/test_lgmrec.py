@@ -12,8 +12,15 @@ from torch import Tensor
 from torch._dynamo.utils import counters
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import INTERACTS, describes, modalities, model_inputs
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    describes,
+    modalities,
+    model_inputs,
+    validate_graph,
+)
 from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.transforms import ToAdjacency
 
 TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
 
@@ -281,10 +288,17 @@ def test_repr() -> None:
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        ({'num_users': 0}, r"'num_users' needs to be positive \(got 0\)"),
-        ({'num_hyperedges': 0}, r"'num_hyperedges' needs to be positive \(got 0\)"),
-        ({'embedding_dim': 0}, r"'embedding_dim' needs to be positive \(got 0\)"),
-        ({'num_items': -1}, r"'num_items' needs to be positive \(got -1\)"),
+        ({'num_users': 0}, r"'num_users' needs to be a positive integer \(got 0\)"),
+        (
+            {'num_hyperedges': 0},
+            r"'num_hyperedges' needs to be a positive integer \(got 0\)",
+        ),
+        (
+            {'embedding_dim': 0},
+            r"'embedding_dim' needs to be a positive integer \(got 0\)",
+        ),
+        ({'embedding_dim': 8.0}, r"'embedding_dim' needs to be .* \(got 8.0\)"),
+        ({'num_items': -1}, r"'num_items' needs to be a positive integer \(got -1\)"),
         ({'parts': ()}, r"'parts' needs to be some of"),
         ({'parts': ('local',)}, r"'parts' needs to be some of .* \(got \('local',\)\)"),
         ({'user_logits': 'max'}, r"'user_logits' needs to be 'sum' or 'mean'"),
@@ -378,3 +392,24 @@ def test_compiled_model_equals_eager_one() -> None:
     for expected, out in zip(*results, strict=True):
         assert torch.allclose(out, expected, atol=1e-6)
     assert not [x for x in counters['graph_break'] if 'FuncPtr' in x]
+
+
+@pytest.mark.parametrize('layout', [None, 'auto', 'csr', 'edge_index'])
+def test_indices_of_32_bits_give_the_same(layout: str | None) -> None:
+    data = irregular_graph(dtype=torch.float32)
+    model = LGMRec.from_data(data, embedding_dim=8).eval()
+    expected = model.embed(*model_inputs(data))
+    for store in data.edge_stores:
+        store.edge_index = store.edge_index.int()
+    data = data if layout is None else ToAdjacency(layout)(data)
+    validate_graph(data)
+    for x, y in zip(model.embed(*model_inputs(data)), expected, strict=True):
+        assert torch.allclose(x, y, atol=1e-6)
+
+
+def test_a_modality_is_no_attribute_of_a_module() -> None:
+    data = irregular_graph(1)
+    data['training'].x = data['image'].x
+    data[describes('training')].edge_index = data[describes('image')].edge_index
+    with pytest.raises(ValueError, match="A modality cannot be named 'training'"):
+        LGMRec.from_data(data)
