@@ -3,7 +3,7 @@ import math
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.ops.extension import extension
+from lgmrec_pyg.ops._extension import extension
 
 MAX_NARROW = 8  # Columns up to which the kernel of that name is the faster one.
 

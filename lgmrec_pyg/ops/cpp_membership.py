@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lgmrec_pyg.ops.extension import extension, has_extension
+from lgmrec_pyg.ops._extension import extension, has_extension
 
 NOISES = (None, 'gumbel', 'logistic')
 

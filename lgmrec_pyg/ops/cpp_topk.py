@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.ops.extension import extension, has_extension
+from lgmrec_pyg.ops._extension import extension, has_extension
 
 # For fewer users, laying out the items anew costs more than it saves.
 MIN_USERS = 64

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
-from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops._extension import has_extension
 from lgmrec_pyg.ops.matmul import HAS_ONEDNN, matmul
 
 # Sum of logsumexp over anchors, with the gradients of anchors and keys.

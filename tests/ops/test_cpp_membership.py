@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lgmrec_pyg.ops.cpp_membership import cpp_membership
-from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops._extension import has_extension
 
 pytestmark = pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
 

@@ -3,7 +3,7 @@ import torch
 
 from lgmrec_pyg.evaluation import topk
 from lgmrec_pyg.ops.cpp_topk import can_rank, cpp_topk
-from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops._extension import has_extension
 
 pytestmark = pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
 

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
-from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops._extension import has_extension
 from lgmrec_pyg.ops.infonce import choose_backend, infonce, unit_rows
 from lgmrec_pyg.ops.matmul import HAS_ONEDNN
 

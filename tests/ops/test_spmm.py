@@ -7,7 +7,7 @@ from lgmrec_pyg.ops import CSR, Adjacency, choose_kernel, spmm, to_csr
 from lgmrec_pyg.ops._spmm import KERNELS
 from lgmrec_pyg.ops.cpp_spmm import cpp_spmm
 from lgmrec_pyg.ops.csr import from_coo
-from lgmrec_pyg.ops.extension import has_extension
+from lgmrec_pyg.ops._extension import has_extension
 
 CPU_KERNELS = [
     pytest.param(
