@@ -6,11 +6,13 @@ r"""Hypergraph contrast: every backend over batch sizes and node counts.
 Forward and backward of a batch of anchors against all nodes, for embeddings in
 factored form (memberships times hyperedge features), in the same form with four of
 five memberships dropped, and in general form (any embeddings). ``stored`` is the
-loss as usually written, with the scores of the batch against all nodes in memory.
+loss as usually written, with the scores of the batch against all nodes in memory, and
+``bfloat16`` a candidate: the chunks in half precision.
 """
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +22,14 @@ from benchmarks.graphs import free_memory
 from benchmarks.harness import Call
 from benchmarks.report import Report, add_common_arguments
 from lgmrec_pyg.nn import HypergraphContrast, HypergraphEmbedding
-from lgmrec_pyg.ops.infonce import BACKENDS, choose_backend
+from lgmrec_pyg.ops._infonce import BACKENDS, choose_backend, in_chunks
 
 TEMPERATURE = 0.2
 DROPOUT = 0.8
 FORMS = ('factored', 'dropped', 'general')
 # Score matrices alive at once where they are stored, gradients included.
 STORED_MATRICES = 5
+BACKENDS['bfloat16'] = partial(in_chunks, dtype=torch.bfloat16)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -3,7 +3,7 @@ from torch import Tensor
 
 from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
 from lgmrec_pyg.evaluation.positive import positive_integer
-from lgmrec_pyg.ops.cpp_topk import can_rank, cpp_topk
+from lgmrec_pyg.ops._operators import can_rank
 
 FAN_OUT = 4
 
@@ -74,7 +74,8 @@ def topk(
         exclude = select_rows(*exclude, users) if exclude is not None else None
     if chunk_size is None:
         if can_rank(user_emb, item_emb):
-            return cpp_topk(user_emb, item_emb, k, exclude)
+            rows = exclude or (None, None)
+            return torch.ops.lgmrec_pyg.topk(user_emb, item_emb, k, *rows)
         chunk_size = _default_chunk_size(num_items, item_emb.device)
     return _topk_in_chunks(user_emb, item_emb, k, exclude, chunk_size)
 

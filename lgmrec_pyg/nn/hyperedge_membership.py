@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
-from lgmrec_pyg.ops.cpp_membership import NOISES, can_fuse, cpp_membership
+from lgmrec_pyg.ops._operators import NOISES, can_fuse
 
 
 class HyperedgeMembership(Module):
@@ -66,7 +66,10 @@ class HyperedgeMembership(Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         if self.training and can_fuse(logits):
-            return cpp_membership(logits, self.temperature, self.noise, self.dropout)
+            seed = torch.randint(2**63 - 1, ())
+            return torch.ops.lgmrec_pyg.membership(
+                logits, seed, self.temperature, self.noise, self.dropout
+            )[0]
         if self.training or self.noisy_eval:
             logits = self.add_noise(logits)
         membership = (logits / self.temperature).softmax(dim=-1)

@@ -7,6 +7,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import Module, Parameter
 
 from lgmrec_pyg.ops import matmul
+from lgmrec_pyg.ops._extension import register
 
 
 class ModalityProjection(Module):
@@ -22,7 +23,7 @@ class ModalityProjection(Module):
     :math:`\mathbf{V}`, which live in the space of the raw features. One product
     reads the wide features once for both. Features in half precision are
     multiplied in half precision; weights and output keep full precision. Any other
-    features take the type of the weights.
+    features take the type of the weights, under autocast as well.
 
     Args:
         in_channels (int): The width :math:`d_m` of the features.
@@ -71,7 +72,8 @@ class ModalityProjection(Module):
             )
         if x.dtype not in (torch.float16, torch.bfloat16):
             x = x.to(self.weight.dtype)
-        return _ProjectFrozen.apply(x, torch.cat([self.weight, self.hyperedge], dim=1))
+        weight = torch.cat([self.weight, self.hyperedge], dim=1)
+        return torch.ops.lgmrec_pyg.project_frozen(x, weight)
 
     def __repr__(self) -> str:
         return (
@@ -80,17 +82,34 @@ class ModalityProjection(Module):
         )
 
 
-class _ProjectFrozen(torch.autograd.Function):
+def _project_frozen(x: Tensor, weight: Tensor) -> Tensor:
+    return matmul(x, weight.to(x.dtype)).to(weight.dtype)
+
+
+def _fake_project_frozen(x: Tensor, weight: Tensor) -> Tensor:
+    return weight.new_empty(x.size(0), weight.size(1))
+
+
+def _keep_features(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[0])
+
+
+@once_differentiable
+def _gradient_of_weight(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
     # A half precision product under autograd would round the gradient of the
     # weights once more on its way back.
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.x = x
-        return matmul(x, weight.to(x.dtype)).to(weight.dtype)
+    (x,) = ctx.saved_tensors
+    # The few columns of the weights in rows: the faster way for BLAS libraries.
+    grad_t = grad.t().to(x.dtype).contiguous()
+    return None, matmul(grad_t, x).t().to(grad.dtype)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        # The few columns of the weights in rows: the faster way for BLAS libraries.
-        grad_t = grad.t().to(ctx.x.dtype).contiguous()
-        return None, matmul(grad_t, ctx.x).t().to(grad.dtype)
+
+register(
+    'project_frozen(Tensor x, Tensor weight) -> Tensor',
+    _project_frozen,
+    _fake_project_frozen,
+    _gradient_of_weight,
+    _keep_features,
+    key='CompositeExplicitAutograd',
+    half=True,
+)

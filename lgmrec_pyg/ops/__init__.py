@@ -1,8 +1,10 @@
+import lgmrec_pyg.ops._operators  # noqa: F401
+from lgmrec_pyg.ops._extension import has_extension
+from lgmrec_pyg.ops._infonce import infonce, unit_rows
+from lgmrec_pyg.ops._matmul import matmul
 from lgmrec_pyg.ops._spmm import choose_kernel, spmm
 from lgmrec_pyg.ops.adjacency import Adjacency
 from lgmrec_pyg.ops.csr import CSR, to_csr
-from lgmrec_pyg.ops.infonce import infonce, unit_rows
-from lgmrec_pyg.ops.matmul import matmul
 from lgmrec_pyg.ops.norm import degree_weight, has_weight, normalize_adj
 
 __all__ = [
@@ -10,6 +12,7 @@ __all__ = [
     'Adjacency',
     'choose_kernel',
     'degree_weight',
+    'has_extension',
     'has_weight',
     'infonce',
     'matmul',

@@ -1,73 +1,15 @@
-r"""Operators of PyTorch in the name space ``lgmrec_pyg``.
-
-A plain :class:`torch.library.Library`, since a call through
-:func:`torch.library.custom_op` takes three times as long (14 µs instead of 4 µs with
-tiny inputs, 40 µs instead of 34 µs with a gradient), and the first one imports the
-compiler (1.7 s).
-"""
-
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from lgmrec_pyg.ops._extension import extension
+from lgmrec_pyg.ops._extension import extension, has_extension, register
 
-LIBRARY = torch.library.Library('lgmrec_pyg', 'DEF')
-
-
-def register(
-    schema: str,
-    kernel: Callable[..., Any],
-    fake: Callable[..., Any],
-    backward: Callable[..., Any] | None = None,
-    setup_context: Callable[..., None] | None = None,
-    devices: str = 'CPU',
-    half: bool = False,
-) -> None:
-    r"""Makes a function an operator.
-
-    Args:
-        schema (str): Its name and signature.
-        kernel (callable): What it computes.
-        fake (callable): The shapes of what it returns.
-        backward (callable, optional): Its gradient. (default: :obj:`None`)
-        setup_context (callable, optional): What to keep for the gradient.
-            (default: :obj:`None`)
-        devices (str, optional): The dispatch key of the kernel.
-            (default: :obj:`"CPU"`)
-        half (bool, optional): If set to :obj:`False`, inputs in half precision are
-            cast to single precision under autocast. (default: :obj:`False`)
-    """
-    name = 'lgmrec_pyg::' + schema.split('(')[0]
-    LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
-    LIBRARY.impl(name, kernel, devices)
-    torch.library.register_fake(name, fake, lib=LIBRARY)
-    if backward is not None:
-        torch.library.register_autograd(
-            name, backward, setup_context=setup_context, lib=LIBRARY
-        )
-    operator = getattr(torch.ops.lgmrec_pyg, schema.split('(')[0]).default
-
-    def under_autocast(device: str) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            # What the kernel calls shall not be cast once more.
-            with torch.autocast(device, enabled=False):
-                return operator(*(args if half else map(_at_least_single, args)))
-
-        return call
-
-    for device in ('cpu', 'cuda'):
-        LIBRARY.impl(name, under_autocast(device), f'Autocast{device.upper()}')
-
-
-def _at_least_single(x: Any) -> Any:
-    half = isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16)
-    return x.float() if half else x
-
-
+NOISES = (None, 'gumbel', 'logistic')
 GOOD, BAD_OFFSETS = -1, -2  # Anything else is an entry that is out of range.
+MIN_USERS = 64  # For fewer, laying out the items anew costs more than it saves.
+MAX_SCORE = 1e30  # Scores far from it neither overflow nor are NaN.
 
 
 def _csr_matmul(rowptr: Tensor, col: Tensor, value: Tensor | None, x: Tensor) -> Tensor:
@@ -80,25 +22,23 @@ def _csr_matmul(rowptr: Tensor, col: Tensor, value: Tensor | None, x: Tensor) ->
             from 0 to the number of entries.
     """
     fits = x.dim() == 2 and x.dtype in (torch.float32, torch.float64)
-    fits = fits and rowptr.dtype == col.dtype in (torch.int32, torch.int64)
-    fits = fits and rowptr.numel() > 0
+    fits = fits and rowptr.dtype == col.dtype and rowptr.numel() > 0
+    fits = fits and col.dtype in (torch.int32, torch.int64)
     if value is not None:
         fits = fits and value.dtype == x.dtype and value.numel() == col.numel()
     if not fits:
-        values = None if value is None else f'{value.dtype} of {tuple(value.size())}'
+        got = [None if y is None else y.dtype for y in (rowptr, col, value, x)]
         raise ValueError(
-            'A product needs float32 or float64 on both sides and int32 or int64 indices '
-            f'(got values {values} for {col.numel()} entries, indices {rowptr.dtype} '
-            f'and {col.dtype}, features {x.dtype} of {tuple(x.size())})'
+            "'csr_matmul' needs indices in int32 or int64, and one value an entry and "
+            f"a matrix 'x' in float32 or float64 (got {got})"
         )
-    rowptr, col, x = rowptr.contiguous(), col.contiguous(), x.contiguous()
-    value = None if value is None else value.contiguous()
+    rowptr, col = rowptr.contiguous(), col.contiguous()
     out = x.new_empty(rowptr.numel() - 1, x.size(1))
     state = extension().spmm(
-        rowptr.data_ptr(),
-        col.data_ptr(),
-        None if value is None else value.data_ptr(),
-        x.data_ptr(),
+        rowptr,
+        col,
+        None if value is None else value.contiguous(),
+        x.contiguous(),
         out.size(0),
         x.size(0),
         col.numel(),
@@ -106,7 +46,7 @@ def _csr_matmul(rowptr: Tensor, col: Tensor, value: Tensor | None, x: Tensor) ->
         col.dtype == torch.int32,
         x.dtype == torch.float64,
         torch.get_num_threads(),
-        out.data_ptr(),
+        out,
     )
     if state == BAD_OFFSETS:
         raise ValueError(
@@ -126,8 +66,150 @@ def _fake_csr_matmul(
     return x.new_empty(rowptr.size(0) - 1, x.size(1))
 
 
+def can_fuse(logits: Tensor) -> bool:
+    r"""Whether the operator ``membership`` takes these logits."""
+    fits = logits.is_cpu and logits.dtype == torch.float32 and logits.dim() == 2
+    return fits and logits.size(1) > 0 and has_extension()
+
+
+def _membership(
+    logits: Tensor, seed: Tensor, temperature: float, noise: str | None, dropout: float
+) -> tuple[Tensor, Tensor]:
+    r"""The memberships that :class:`~lgmrec_pyg.nn.HyperedgeMembership` draws in
+    training, and the same before dropout. All noise is a function of the seed.
+    """
+    if not can_fuse(logits):
+        raise ValueError(
+            f"'membership' needs a matrix in float32 (got {logits.dtype} of shape "
+            f'{tuple(logits.size())})'
+        )
+    logits = logits.contiguous()
+    out, soft = torch.empty_like(logits), torch.empty_like(logits)
+    extension().membership(
+        logits,
+        *logits.size(),
+        temperature,
+        NOISES.index(noise),
+        1 - dropout,
+        int(seed),
+        torch.get_num_threads(),
+        soft,
+        out,
+    )
+    return out, soft
+
+
+def _fake_membership(logits: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
+    return logits.new_empty(logits.size()), logits.new_empty(logits.size())
+
+
+def _keep_memberships(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*output)
+    ctx.temperature, ctx.dropout = inputs[2], inputs[4]
+
+
+@once_differentiable
+def _gradient_of_membership(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Any, ...]:
+    out, soft = ctx.saved_tensors
+    grad_logits = torch.ops.lgmrec_pyg.membership_backward(
+        grad, out, soft, ctx.temperature, ctx.dropout
+    )
+    return grad_logits, None, None, None, None
+
+
+def _membership_backward(
+    grad: Tensor, out: Tensor, soft: Tensor, temperature: float, dropout: float
+) -> Tensor:
+    grad_logits = torch.empty_like(soft)
+    extension().membership_backward(
+        grad.contiguous(),
+        soft,
+        out,
+        *soft.size(),
+        temperature,
+        1 - dropout,
+        torch.get_num_threads(),
+        grad_logits,
+    )
+    return grad_logits
+
+
+def can_rank(user_emb: Tensor, item_emb: Tensor) -> bool:
+    r"""Whether the operator ``topk`` takes these embeddings, and is the faster way."""
+    if not has_extension() or user_emb.size(0) < MIN_USERS:
+        return False
+    if not all(x.is_cpu and x.dtype == torch.float32 for x in (user_emb, item_emb)):
+        return False
+    return bool(user_emb.norm() * item_emb.norm() < MAX_SCORE)
+
+
+def _topk(
+    user_emb: Tensor,
+    item_emb: Tensor,
+    k: int,
+    rowptr: Tensor | None = None,
+    col: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""The loops in C++ behind :func:`~lgmrec_pyg.evaluation.topk`; see there for the
+    arguments and the result. No score is stored, the items are once more. Of equal
+    scores, those of the first items count.
+    """
+    if not user_emb.dtype == item_emb.dtype == torch.float32 or (
+        user_emb.size(1) != item_emb.size(1)
+    ):
+        raise ValueError(
+            f"'topk' needs embeddings of one width in float32 (got {user_emb.dtype} of "
+            f'{user_emb.size(1)} and {item_emb.dtype} of {item_emb.size(1)} columns)'
+        )
+    user_emb, item_emb = user_emb.contiguous(), item_emb.contiguous()
+    score = user_emb.new_full((user_emb.size(0), k), -float('inf'))
+    index = torch.full_like(score, -1, dtype=torch.long)
+    extension().topk(
+        user_emb,
+        item_emb,
+        user_emb.size(0),
+        *item_emb.size(),
+        k,
+        None if rowptr is None else rowptr.long().contiguous(),
+        None if col is None else col.long().contiguous(),
+        torch.get_num_threads(),
+        item_emb.new_empty(extension().topk_scratch(*item_emb.size())),
+        score,
+        index,
+    )
+    return score, index
+
+
+def _fake_topk(
+    user_emb: Tensor, item_emb: Tensor, k: int, *args: Any
+) -> tuple[Tensor, Tensor]:
+    score = user_emb.new_empty(user_emb.size(0), k)
+    return score, torch.empty_like(score, dtype=torch.long)
+
+
 register(
     'csr_matmul(Tensor rowptr, Tensor col, Tensor? value, Tensor x) -> Tensor',
     _csr_matmul,
     _fake_csr_matmul,
+)
+register(
+    'membership(Tensor logits, Tensor seed, float temperature, str? noise, '
+    'float dropout) -> (Tensor, Tensor)',
+    _membership,
+    _fake_membership,
+    _gradient_of_membership,
+    _keep_memberships,
+)
+register(
+    'membership_backward(Tensor grad, Tensor out, Tensor soft, float temperature, '
+    'float dropout) -> Tensor',
+    _membership_backward,
+    lambda grad, out, soft, temperature, dropout: torch.empty_like(soft),
+)
+register(
+    'topk(Tensor user_emb, Tensor item_emb, int k, Tensor? rowptr=None, '
+    'Tensor? col=None) -> (Tensor, Tensor)',
+    _topk,
+    _fake_topk,
 )

@@ -77,3 +77,18 @@ def test_second_derivatives():
 def test_shapes_that_do_not_agree():
     with pytest.raises(RuntimeError, match='shapes cannot be multiplied'):
         matmul(torch.randn(2, 3), torch.randn(4, 5))
+
+
+@pytest.mark.parametrize('a_layout', ['plain', 'transposed', 'sliced'])
+def test_forward_under_autocast_and_backward_outside(a_layout):
+    a, b = strided(6, 4, a_layout), torch.randn(4, 3)
+    inputs = a.requires_grad_(), b.requires_grad_()
+    with torch.autocast('cpu'):
+        out = matmul(*inputs)
+    assert out.dtype == torch.bfloat16
+    for grad, x in zip(torch.autograd.grad(out.sum(), inputs), inputs, strict=True):
+        assert grad.dtype == x.dtype
+    out = matmul(*inputs)
+    with torch.autocast('cpu'):
+        grads = torch.autograd.grad(out.sum(), inputs)
+    assert torch.allclose(grads[0], b.sum(1).expand(6, 4), rtol=0.02, atol=0.02)

@@ -5,10 +5,8 @@ from itertools import product
 
 import torch
 
-from lgmrec_pyg.ops import to_csr
-from lgmrec_pyg.ops.infonce import infonce, unit_rows
-from lgmrec_pyg.ops.triton_infonce import triton_infonce
-from lgmrec_pyg.ops.triton_spmm import triton_spmm
+from lgmrec_pyg.ops import infonce, to_csr, unit_rows
+from lgmrec_pyg.ops.experimental import triton_infonce, triton_spmm
 
 
 def check_spmm(device: str) -> None:

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import scatter
 
-from lgmrec_pyg.ops.infonce import smallest_norm
-from lgmrec_pyg.ops.matmul import matmul
+from lgmrec_pyg.ops._infonce import smallest_norm
+from lgmrec_pyg.ops._matmul import matmul
 
 
 class SparseMembership(NamedTuple):

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
-from lgmrec_pyg.ops.infonce import check_backend, infonce, smallest_norm, unit_rows
-from lgmrec_pyg.ops.matmul import matmul
+from lgmrec_pyg.ops._infonce import check_backend, infonce, smallest_norm, unit_rows
+from lgmrec_pyg.ops._matmul import matmul
 
 
 class HypergraphContrast(Module):

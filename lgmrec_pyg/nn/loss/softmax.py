@@ -1,7 +1,7 @@
 from torch import Tensor
 from torch.nn import Module
 
-from lgmrec_pyg.ops.infonce import check_backend, infonce, unit_rows
+from lgmrec_pyg.ops._infonce import check_backend, infonce, unit_rows
 
 
 class SoftmaxLoss(Module):

@@ -8,15 +8,25 @@
 #include <cstring>
 #include <utility>
 
-#include "parallel.h"
+#include "kernel.h"
 
+namespace VERSION {
 namespace {
 
 constexpr int64_t GROUP = 4;  // Anchors a pass: loads of keys are shared by all.
 
+inline float round(float x) {
+#if defined(__SSE2__) && !defined(__SSE4_1__)
+  // No instruction rounds, but conversions cut off: the floor of what is positive.
+  return static_cast<float>(static_cast<int32_t>(x + 127.5f) - 127);
+#else
+  return std::rint(x);
+#endif
+}
+
 // 2^x for -126 < x < 127, to 2 ulp; branch-free, so that compilers vectorize it.
 inline float exp2_bounded(float x) {
-  const float whole = std::rint(x), f = x - whole;
+  const float whole = round(x), f = x - whole;
   float p = 1.535336188e-4f;
   p = p * f + 1.339887440e-3f;
   p = p * f + 9.618437357e-3f;
@@ -85,15 +95,15 @@ Run select(int k, std::integer_sequence<int, K...>) {
 
 // Floats of scratch a thread: memory that threads allocate themselves comes as
 // fresh pages in every call, which costs more than all arithmetic here.
-extern "C" int64_t infonce_narrow_scratch(int64_t n, int k) { return (GROUP + k) * n; }
+extern "C" int64_t KERNEL(infonce_narrow_scratch)(int64_t n, int k) { return (GROUP + k) * n; }
 
 // anchors: B x K, keys and grad_keys: K x N; 1 <= K <= 8.
-extern "C" void infonce_narrow(const float *anchors, const float *keys, int64_t b,
+extern "C" void KERNEL(infonce_narrow)(const float *anchors, const float *keys, int64_t b,
                         int64_t n, int k, float bound, int num_threads,
                         float *scratch, float *sums, float *grad_anchors,
                         float *grad_keys) {
   const Run run = select(k, std::make_integer_sequence<int, 8>());
-  const int64_t groups = (b + GROUP - 1) / GROUP, stride = infonce_narrow_scratch(n, k);
+  const int64_t groups = (b + GROUP - 1) / GROUP, stride = (GROUP + k) * n;
   parallel_for(groups, num_threads, [=](int t, int64_t begin, int64_t end) {
     float *exps = scratch + t * stride;
     float *grad = t == 0 ? grad_keys : exps + GROUP * n;
@@ -106,3 +116,5 @@ extern "C" void infonce_narrow(const float *anchors, const float *keys, int64_t 
     for (int64_t j = 0; j < n * k; j++) grad_keys[j] += grad[j];
   }
 }
+
+}  // namespace VERSION

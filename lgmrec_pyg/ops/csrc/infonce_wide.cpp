@@ -8,22 +8,19 @@
 #include <cstring>
 #include <vector>
 
-#include "parallel.h"
+#include "kernel.h"
 
+namespace VERSION {
 namespace {
 
-constexpr int LANES = 16;
-#ifdef __AVX512F__
+constexpr int LANES = REGISTER / 4;
 constexpr int VECTORS = 8;  // As many sums as leave registers for the rest.
-#else
-constexpr int VECTORS = 4;
-#endif
 constexpr int64_t BLOCK = LANES * VECTORS;  // Anchors, side by side in vectors.
 constexpr int64_t TILE = 64;                // Keys.
 constexpr float LOG2E = 1.44269504f;
 
-typedef float Vector __attribute__((vector_size(4 * LANES)));
-typedef int32_t Integers __attribute__((vector_size(4 * LANES)));
+typedef float Vector __attribute__((vector_size(REGISTER)));
+typedef int32_t Integers __attribute__((vector_size(REGISTER)));
 
 // 2^x for -126 < x < 127, to 2 ulp.
 inline Vector exp2_bounded(Vector x) {
@@ -138,7 +135,7 @@ void add_gradients(const Tile &tile, int64_t size, const Vector *anchors,
   }
 }
 
-struct alignas(64) Line {
+struct alignas(REGISTER) Line {
   Vector x;
 };
 
@@ -146,7 +143,7 @@ struct alignas(64) Line {
 
 // anchors: B x K, keys: N x K, any K. With `skip_zeros`, zeros of keys are left out,
 // and their gradients are zero.
-extern "C" void infonce_wide(const float *anchors, const float *keys, int64_t b,
+extern "C" void KERNEL(infonce_wide)(const float *anchors, const float *keys, int64_t b,
                              int64_t n, int k, float bound, bool skip_zeros,
                              int num_threads, float *sums, float *grad_anchors,
                              float *grad_keys) {
@@ -198,3 +195,5 @@ extern "C" void infonce_wide(const float *anchors, const float *keys, int64_t b,
     for (int64_t c = 0; c < k; c++)
       grad_anchors[i * k + c] = grad[(i / BLOCK * k + c) * BLOCK + i % BLOCK];
 }
+
+}  // namespace VERSION

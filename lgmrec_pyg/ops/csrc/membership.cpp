@@ -6,8 +6,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "parallel.h"
+#include "kernel.h"
 
+namespace VERSION {
 namespace {
 
 constexpr int64_t BLOCK = 2048;  // Elements that go through all stages in cache.
@@ -64,7 +65,7 @@ void drop(const float *soft, float *out, int64_t begin, int64_t size, float keep
 
 }  // namespace
 
-extern "C" void membership(const float *logits, int64_t n, int64_t k, float tau,
+extern "C" void KERNEL(membership)(const float *logits, int64_t n, int64_t k, float tau,
                            int noise, float keep, uint64_t seed, int num_threads,
                            float *soft, float *out) {
   const int64_t rows = std::max<int64_t>(1, BLOCK / k);
@@ -79,7 +80,7 @@ extern "C" void membership(const float *logits, int64_t n, int64_t k, float tau,
 }
 
 // The gradient of the logits. A dropped membership shows as zero in `out`.
-extern "C" void membership_backward(const float *grad, const float *soft,
+extern "C" void KERNEL(membership_backward)(const float *grad, const float *soft,
                                     const float *out, int64_t n, int64_t k,
                                     float tau, float keep, int num_threads,
                                     float *grad_logits) {
@@ -97,3 +98,5 @@ extern "C" void membership_backward(const float *grad, const float *soft,
     }
   });
 }
+
+}  // namespace VERSION

@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "parallel.h"
+#include "kernel.h"
 
+namespace VERSION {
 namespace {
 
 constexpr int64_t AHEAD = 16;  // Edges from a fetch of a row to its use.
@@ -86,7 +87,7 @@ int64_t run_all(const Rows<Real, Index> &rows, int64_t begin, int64_t end) {
   return state;
 }
 
-template <int LANES, typename Real, typename Index>
+template <typename Real, typename Index>
 int64_t product(const void *rowptr, const void *col, const void *value, const void *x,
                 int64_t num_rows, int64_t num_sources, int64_t num_edges,
                 int64_t width, int num_threads, void *out) {
@@ -110,6 +111,7 @@ int64_t product(const void *rowptr, const void *col, const void *value, const vo
     }
     return low;
   };
+  constexpr int LANES = REGISTER / sizeof(Real);
   std::atomic<int64_t> state{GOOD};
   parallel_for(num_edges + num_rows, num_threads, [&](int, int64_t begin, int64_t end) {
     const int64_t own = value ? run_all<LANES, true>(rows, start(begin), start(end))
@@ -124,13 +126,15 @@ int64_t product(const void *rowptr, const void *col, const void *value, const vo
 // rowptr and col: int64, or int32 if `narrow`; value (or null), x and out: float, or
 // double if `wide`. Returns an edge from a source that does not exist, -2 if rows do
 // not follow each other, or -1.
-extern "C" int64_t spmm(const void *rowptr, const void *col, const void *value,
+extern "C" int64_t KERNEL(spmm)(const void *rowptr, const void *col, const void *value,
                         const void *x, int64_t num_rows, int64_t num_sources,
                         int64_t num_edges, int64_t width, bool narrow, bool wide, int num_threads,
                         void *out) {
   const auto run =
-      narrow ? (wide ? product<8, double, int32_t> : product<16, float, int32_t>)
-             : (wide ? product<8, double, int64_t> : product<16, float, int64_t>);
+      narrow ? (wide ? product<double, int32_t> : product<float, int32_t>)
+             : (wide ? product<double, int64_t> : product<float, int64_t>);
   return run(rowptr, col, value, x, num_rows, num_sources, num_edges, width,
              num_threads, out);
 }
+
+}  // namespace VERSION

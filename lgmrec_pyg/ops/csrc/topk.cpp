@@ -7,23 +7,22 @@
 #include <cstdint>
 #include <vector>
 
-#ifdef __AVX__
+#ifdef __SSE__
 #include <immintrin.h>
 #endif
 
-#include "parallel.h"
+#include "kernel.h"
 
+namespace VERSION {
 namespace {
 
-#ifdef __AVX512F__
-constexpr int LANES = 16, VECTORS = 4, GROUP = 6;
-#else
-constexpr int LANES = 8, VECTORS = 2, GROUP = 6;
-#endif
+constexpr int LANES = REGISTER / 4;
+constexpr int VECTORS = LANES == 16 ? 4 : 2;  // Of 32 registers, or of 16.
+constexpr int GROUP = 6;                      // Users.
 constexpr int64_t TILE = LANES * VECTORS;  // Items.
 constexpr int64_t BLOCK = 20 * GROUP;      // Users that meet a tile while in cache.
 
-typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef float Vector __attribute__((vector_size(REGISTER), aligned(4)));
 
 struct Candidate {
   float score;
@@ -107,8 +106,10 @@ void pack(const float *x, int64_t rows, int64_t d, int64_t width, float *out) {
 inline uint32_t lanes_above(const Vector &x, float bar) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(bar), _CMP_GT_OQ);
-#elif defined(__AVX__)
+#elif defined(__AVX2__)
   return _mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_set1_ps(bar), _CMP_GT_OQ));
+#elif defined(__SSE__)
+  return _mm_movemask_ps(_mm_cmpgt_ps((__m128)x, _mm_set1_ps(bar)));
 #else
   uint32_t out = 0;
   for (int i = 0; i < LANES; i++) out |= (x[i] > bar) << i;
@@ -126,13 +127,13 @@ inline uint64_t items_above(const Vector *scores, float bar, int64_t size) {
 }  // namespace
 
 // Floats that the packed items take.
-extern "C" int64_t topk_scratch(int64_t num_items, int64_t d) {
+extern "C" int64_t KERNEL(topk_scratch)(int64_t num_items, int64_t d) {
   return (num_items + TILE - 1) / TILE * TILE * d;
 }
 
 // users: U x d, items: I x d, excluded items of a user in rows of a CSR matrix.
 // `scores` and `items_out`, U x k, are written to as far as there are items.
-extern "C" void topk(const float *users, const float *items, int64_t num_users,
+extern "C" void KERNEL(topk)(const float *users, const float *items, int64_t num_users,
                      int64_t num_items, int64_t d, int64_t k, const int64_t *rowptr,
                      const int64_t *col, int num_threads, float *scratch, float *scores,
                      int64_t *items_out) {
@@ -173,3 +174,5 @@ extern "C" void topk(const float *users, const float *items, int64_t num_users,
     }
   });
 }
+
+}  // namespace VERSION

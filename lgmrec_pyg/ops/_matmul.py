@@ -11,14 +11,15 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     In single precision, PyTorch multiplies by MKL, which takes no AVX-512 on CPUs of
     other makers than its own. oneDNN does, and is more than twice as fast there;
     PyTorch calls it for compiled models, and this function whenever the rows of
-    :obj:`a` are contiguous.
+    :obj:`a` are contiguous. Under autocast, PyTorch chooses.
 
     Args:
         a (torch.Tensor): A matrix of shape :math:`(M, K)`.
         b (torch.Tensor): A matrix of shape :math:`(K, N)`.
     """
     fits = a.dtype == b.dtype == torch.float32 and a.dim() == b.dim() == 2
-    if torch.compiler.is_compiling() or not (fits and a.is_cpu and b.is_cpu):
+    fits = fits and a.is_cpu and b.is_cpu and not torch.is_autocast_enabled('cpu')
+    if torch.compiler.is_compiling() or not fits:
         return a @ b  # A compiler chooses for itself.
     return _MatMul.apply(a, b)
 

@@ -1,6 +1,5 @@
+import math
 from collections.abc import Callable
-from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -8,15 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lgmrec_pyg.ops.cpp_infonce import cpp_infonce
-from lgmrec_pyg.ops._extension import has_extension
-from lgmrec_pyg.ops.matmul import HAS_ONEDNN, matmul
+from lgmrec_pyg.ops._extension import extension, has_extension, register
+from lgmrec_pyg.ops._matmul import HAS_ONEDNN, matmul
 
-# Sum of logsumexp over anchors, with the gradients of anchors and keys.
-Kernel = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
+CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
+CHUNK_ROWS = 128  # More leave the caches of a CPU: the fastest of 64 to 512.
+MAX_NARROW = 8  # Columns up to which the kernel of that name is the faster one.
+MAX_FUSED_COLUMNS = 32  # Beyond, a library of matrix products is faster.
+
+# Anchors, keys, an upper bound of inner products and whether gradients of zeros count.
+Kernel = Callable[[Tensor, Tensor, float, bool], tuple[Tensor, Tensor, Tensor]]
 
 
-@torch.compiler.disable  # The gradients are computed by hand, or in native code.
 def infonce(
     anchors: Tensor,
     keys: Tensor,
@@ -38,7 +40,7 @@ def infonce(
 
     Inner products are cosines, at most 1, which bounds the exponents
     without a pass over their maximum; see :func:`unit_rows`. Sums over the batch,
-    and so the loss, are in single precision at least.
+    and so the loss, are in single precision at least; under autocast, so is everything.
 
     Args:
         anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, so scaled that
@@ -50,10 +52,9 @@ def infonce(
             (default: :obj:`0.2`)
         backend (str, optional): :obj:`"plain"` stores all similarities;
             :obj:`"chunked"` goes through the batch in chunks;
-            :obj:`"bfloat16"` does so with products in half precision;
             :obj:`"fused"` are loops in C++ (CPU, single precision);
-            :obj:`"triton"` is one kernel on GPU. :obj:`"auto"` follows
-            :func:`choose_backend`. (default: :obj:`"auto"`)
+            :obj:`"triton"` is one kernel on GPU, and experimental. :obj:`"auto"`
+            follows :func:`choose_backend`. (default: :obj:`"auto"`)
         masked (bool, optional): If set to :obj:`True`, the gradients of zeros in
             :obj:`keys` are of no use and may be zero, as where a dropout follows
             in the backward pass; :obj:`"fused"` is then faster the more zeros
@@ -64,6 +65,11 @@ def infonce(
         ImportError: If the C++ extension is asked for but was not built.
     """
     check_backend(backend)
+    single = at_least_single(anchors.dtype)
+    if torch.is_autocast_enabled(anchors.device.type):
+        with torch.autocast(anchors.device.type, enabled=False):
+            inputs = anchors.to(single), keys.to(single)
+            return infonce(*inputs, index, temperature, backend, masked)
     if anchors.size(1) != keys.size(1) or anchors.dtype != keys.dtype:
         raise ValueError(
             f"'anchors' and 'keys' need to agree in width and type (got "
@@ -74,7 +80,6 @@ def infonce(
             f"'index' needs to hold one key for each of {anchors.size(0)} anchors "
             f'(got {index.numel()})'
         )
-    single = at_least_single(anchors.dtype)
     positive = (anchors * F.embedding(index, keys)).sum(dtype=single) / temperature
     if backend == 'auto':
         backend = choose_backend(anchors, masked)
@@ -82,10 +87,9 @@ def infonce(
         total = (anchors @ keys.t() / temperature).to(single).logsumexp(dim=1).sum()
     else:
         bound = 1 / temperature
-        kernel = BACKENDS[backend]
-        if backend == 'fused':
-            kernel = partial(_fused, masked=masked)
-        total = _SumLogSumExp.apply(anchors * bound, keys, bound, kernel)
+        total, *_ = torch.ops.lgmrec_pyg.infonce(
+            anchors * bound, keys, bound, backend, masked
+        )
     return total - positive
 
 
@@ -115,49 +119,27 @@ def choose_backend(anchors: Tensor, masked: bool = False) -> str:
     r"""The fastest backend for the device and width at hand, as measured by the
     ``contrast`` benchmark; see :func:`infonce` for the arguments.
     """
-    single = anchors.dtype == torch.float32
-    if single and anchors.is_cuda and find_spec('triton') is not None:
-        return 'triton'
-    fits = single and anchors.is_cpu and anchors.size(1) > 0
+    fits = anchors.dtype == torch.float32 and anchors.is_cpu and anchors.size(1) > 0
     wide = HAS_ONEDNN and not masked and anchors.size(1) > MAX_FUSED_COLUMNS
     return 'fused' if fits and has_extension() and not wide else 'chunked'
 
 
-class _SumLogSumExp(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, anchors: Tensor, keys: Tensor, bound: float, kernel: Kernel
-    ) -> Tensor:
-        total, *grads = kernel(anchors.detach(), keys.detach(), bound)
-        ctx.save_for_backward(*grads)
-        return total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        grad_anchors, grad_keys = ctx.saved_tensors
-        return grad * grad_anchors, grad * grad_keys, None, None
-
-
-def _chunked(
-    anchors: Tensor, keys: Tensor, bound: float
+def in_chunks(
+    anchors: Tensor,
+    keys: Tensor,
+    bound: float,
+    masked: bool = False,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    half = anchors.dtype == torch.float16  # Exponentials would overflow.
-    return _in_chunks(anchors, keys, torch.float32 if half else anchors.dtype)
-
-
-def _half(anchors: Tensor, keys: Tensor, bound: float) -> tuple[Tensor, Tensor, Tensor]:
-    return _in_chunks(anchors, keys, torch.bfloat16)
-
-
-def _in_chunks(
-    anchors: Tensor, keys: Tensor, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor]:
+    r"""The operator ``infonce`` by products of matrices, in another type if given."""
+    if dtype is None:  # In half precision, exponentials would overflow.
+        half = anchors.dtype == torch.float16
+        dtype = torch.float32 if half else anchors.dtype
     # A column of ones sums the exponentials in the product that is due anyway.
     ones = keys.new_ones(keys.size(0), 1)
     keys_t, keys_1 = keys.t().to(dtype), torch.cat([keys, ones], dim=1).to(dtype)
     single = at_least_single(anchors.dtype)
-    grad_anchors = torch.empty_like(anchors)
+    grad_anchors = anchors.new_empty(anchors.size())
     grad_keys_t = torch.zeros_like(keys.t(), dtype=single)
     total = anchors.new_zeros((), dtype=torch.float64)
     size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
@@ -170,31 +152,98 @@ def _in_chunks(
         grad.copy_(product / sums)
         grad_keys_t += matmul((chunk / sums).t().to(dtype).contiguous(), exp)
         total += sums.log().sum()
-    return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype)
+    return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype).contiguous()
 
 
 def _fused(
-    anchors: Tensor, keys: Tensor, bound: float, masked: bool = False
+    anchors: Tensor, keys: Tensor, bound: float, masked: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    sums, grad_anchors, grad_keys = cpp_infonce(anchors, keys, bound, masked)
-    return (sums.log() + bound).sum(), grad_anchors, grad_keys
+    (size, width), num_keys = anchors.size(), keys.size(0)
+    if not all(x.is_cpu and x.dtype == torch.float32 for x in (anchors, keys)):
+        raise ValueError(
+            f"backend 'fused' needs float32 on CPU (got {anchors.dtype} on "
+            f"'{anchors.device}' and {keys.dtype} on '{keys.device}')"
+        )
+    if width < 1 or keys.size(1) != width:
+        raise ValueError(
+            f"backend 'fused' needs as many columns on both sides, and one at least "
+            f'(got {width} and {keys.size(1)})'
+        )
+    kernels, num_threads = extension(), torch.get_num_threads()
+    anchors, keys = anchors.contiguous(), keys.contiguous()
+    sums, grad_anchors = anchors.new_empty(size), torch.empty_like(anchors)
+    sizes = (size, num_keys, width, bound)
+    if width <= MAX_NARROW:
+        keys_t = keys.t().contiguous()
+        grad_keys_t = torch.empty_like(keys_t)
+        scratch = num_threads * kernels.infonce_narrow_scratch(num_keys, width)
+        scratch, out = keys.new_empty(scratch), (sums, grad_anchors, grad_keys_t)
+        kernels.infonce_narrow(anchors, keys_t, *sizes, num_threads, scratch, *out)
+        grad_keys = grad_keys_t.t().contiguous()
+    else:
+        grad_keys = torch.empty_like(keys)
+        out = (sums, grad_anchors, grad_keys)
+        kernels.infonce_wide(anchors, keys, *sizes, masked, num_threads, *out)
+    total = (sums.log() + bound).sum()
+    if not math.isfinite(anchors.sum() + keys.sum()):
+        for x in (total, grad_anchors, grad_keys):
+            x.fill_(math.nan)  # Compiled as if there were no such numbers.
+    return total, grad_anchors, grad_keys
 
 
 def _triton(
-    anchors: Tensor, keys: Tensor, bound: float
+    anchors: Tensor, keys: Tensor, bound: float, masked: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    from lgmrec_pyg.ops.triton_infonce import triton_infonce
+    from lgmrec_pyg.ops.experimental import triton_infonce
 
     sums, grad_anchors, grad_keys = triton_infonce(anchors, keys, bound)
     return (sums.log() + bound).sum(), grad_anchors, grad_keys
 
 
-CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
-CHUNK_ROWS = 128  # More leave the caches of a CPU: the fastest of 64 to 512.
-MAX_FUSED_COLUMNS = 32  # Beyond, a library of matrix products is faster.
 BACKENDS: dict[str, Kernel] = {
-    'chunked': _chunked,
-    'bfloat16': _half,
+    'chunked': in_chunks,
     'fused': _fused,
     'triton': _triton,
 }
+
+
+def _infonce(
+    anchors: Tensor,
+    keys: Tensor,
+    bound: float,
+    backend: str = 'chunked',
+    masked: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""The sum :math:`\sum_b \log \sum_n \exp(\mathbf{a}_b^{\top} \mathbf{k}_n)` and
+    its gradients, for inner products up to :obj:`bound`.
+    """
+    return BACKENDS[backend](anchors, keys, bound, masked)
+
+
+def _fake_infonce(
+    anchors: Tensor, keys: Tensor, *args: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    total = anchors.new_empty((), dtype=at_least_single(anchors.dtype))
+    return total, anchors.new_empty(anchors.size()), keys.new_empty(keys.size())
+
+
+def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.save_for_backward(*output[1:])
+
+
+@once_differentiable
+def _gradient_of_infonce(ctx: Any, grad: Tensor, *_: Any) -> tuple[Any, ...]:
+    grad_anchors, grad_keys = ctx.saved_tensors
+    return grad * grad_anchors, grad * grad_keys, None, None, None
+
+
+register(
+    'infonce(Tensor anchors, Tensor keys, float bound, str backend="chunked", '
+    'bool masked=False) -> (Tensor, Tensor, Tensor)',
+    _infonce,
+    _fake_infonce,
+    _gradient_of_infonce,
+    _keep_gradients,
+    key='CompositeExplicitAutograd',
+)

@@ -2,10 +2,14 @@ import pytest
 import torch
 
 from lgmrec_pyg.evaluation import topk
-from lgmrec_pyg.ops.cpp_topk import can_rank, cpp_topk
-from lgmrec_pyg.ops._extension import has_extension
+from lgmrec_pyg.ops import has_extension
+from lgmrec_pyg.ops._operators import can_rank
 
-pytestmark = pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
+pytestmark = [
+    pytest.mark.skipif(not has_extension(), reason='needs the C++ extension'),
+    pytest.mark.usefixtures('each_version'),
+]
+fused_topk = torch.ops.lgmrec_pyg.topk
 
 
 def to_csr(mask):
@@ -20,7 +24,7 @@ def test_equals_double_precision(num_users, num_items, d):
     torch.manual_seed(num_users)
     user_emb, item_emb = torch.randn(num_users, d), torch.randn(num_items, d)
     for k in {1, min(20, num_items), num_items}:
-        score, index = cpp_topk(user_emb, item_emb, k, None)
+        score, index = fused_topk(user_emb, item_emb, k)
         expected = user_emb.double() @ item_emb.double().t()
         assert torch.allclose(score.double(), expected.topk(k).values, atol=1e-4)
         assert torch.allclose(score.double(), expected.gather(1, index), atol=1e-4)
@@ -31,7 +35,7 @@ def test_known_scores_with_the_first_of_equal_ones():
     torch.manual_seed(0)
     user_emb = torch.randint(-1, 2, (130, 3)).float()
     item_emb = torch.randint(-1, 2, (1000, 3)).float()
-    score, index = cpp_topk(user_emb, item_emb, 30, None)
+    score, index = fused_topk(user_emb, item_emb, 30)
     expected, order = (user_emb @ item_emb.t()).sort(
         dim=1, descending=True, stable=True
     )
@@ -47,7 +51,7 @@ def test_excluded_items_in_any_order(share):
     mask[:35] |= item_emb[:, 0] > 0
     rowptr, col = to_csr(mask)
     rows = [r[torch.randperm(r.numel())] for r in col.split(rowptr.diff().tolist())]
-    score, index = cpp_topk(user_emb, item_emb, 20, (rowptr, torch.cat(rows)))
+    score, index = fused_topk(user_emb, item_emb, 20, rowptr, torch.cat(rows))
     scores = (user_emb @ item_emb.t()).masked_fill(mask, -float('inf'))
     expected, order = scores.topk(20)
     assert torch.allclose(score, expected, atol=1e-5)
@@ -57,7 +61,7 @@ def test_excluded_items_in_any_order(share):
 def test_items_that_get_better_and_better():
     # Every item beats all before it, and so every buffer is cut again and again.
     item_emb = torch.arange(5000.0).view(-1, 1)
-    score, index = cpp_topk(torch.ones(64, 1), item_emb, 50, None)
+    score, index = fused_topk(torch.ones(64, 1), item_emb, 50)
     assert index.tolist() == [list(range(4999, 4949, -1))] * 64
     assert torch.equal(score, index.float())
 
