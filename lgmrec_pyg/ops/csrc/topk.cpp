@@ -29,6 +29,11 @@ struct Candidate {
   int32_t item;
 };
 
+// A type of this version's own, so that no version calls the sorting of another.
+struct Ascending {
+  bool operator()(int64_t a, int64_t b) const { return a < b; }
+};
+
 inline bool better(const Candidate &a, const Candidate &b) {
   return a.score > b.score || (a.score == b.score && a.item < b.item);
 }
@@ -38,7 +43,7 @@ class Best {
  public:
   Best(int64_t k, const int64_t *begin, const int64_t *end)
       : k_(k), excluded_(begin, end) {
-    std::sort(excluded_.begin(), excluded_.end());
+    std::sort(excluded_.begin(), excluded_.end(), Ascending());
     found_.reserve(2 * k + TILE);
   }
 
