@@ -7,8 +7,8 @@ from torch import Tensor
 from torch_geometric.typing import Adj, OptTensor
 from torch_geometric.utils import scatter
 
+from lgmrec_pyg.ops._extension import has_extension, register
 from lgmrec_pyg.ops.adjacency import Adjacency
-from lgmrec_pyg.ops.cpp_spmm import can_run, cpp_spmm
 from lgmrec_pyg.ops.csr import CSR, to_csr
 
 
@@ -87,7 +87,8 @@ def choose_kernel(x: Tensor) -> str:
     if not x.is_cpu:
         return 'sparse_mm'
     double = x.dtype == torch.float64
-    if can_run(x) and (double or x.size(1) <= MAX_CPP_COLUMNS):
+    narrow = x.dtype == torch.float32 and x.size(1) <= MAX_CPP_COLUMNS
+    if has_extension() and (double or narrow):
         return 'cpp'
     return 'sparse_reduce' if double else 'embedding_bag'
 
@@ -126,6 +127,10 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return grad_x, None, None, None, None, None, None, None
 
 
+def _cpp(csr: CSR, x: Tensor) -> Tensor:
+    return torch.ops.lgmrec_pyg.csr_matmul(csr.rowptr, csr.col, csr.value, x)
+
+
 def _embedding_bag(csr: CSR, x: Tensor) -> Tensor:
     return F.embedding_bag(
         csr.col,
@@ -161,21 +166,20 @@ def _scatter(csr: CSR, x: Tensor) -> Tensor:
 
 MAX_CPP_COLUMNS = 16
 KERNELS: dict[str, Callable[[CSR, Tensor], Tensor]] = {
-    'cpp': cpp_spmm,
+    'cpp': _cpp,
     'embedding_bag': _embedding_bag,
     'sparse_reduce': _sparse_reduce,
     'sparse_mm': _sparse_mm,
     'scatter': _scatter,
 }
 
-_LIBRARY = torch.library.Library('lgmrec_pyg', 'FRAGMENT')
-_LIBRARY.define(
+register(
     'spmm(Tensor x, Tensor rowptr, Tensor col, Tensor? value, Tensor rowptr_t, '
-    'Tensor col_t, Tensor? value_t, str kernel) -> Tensor'
-)
-# Half the cost of a call of `torch.library.custom_op`.
-_LIBRARY.impl('spmm', _spmm, 'CompositeExplicitAutograd')
-torch.library.register_fake('lgmrec_pyg::spmm', _fake, lib=_LIBRARY)
-torch.library.register_autograd(
-    'lgmrec_pyg::spmm', _backward, setup_context=_setup_context, lib=_LIBRARY
+    'Tensor col_t, Tensor? value_t, str kernel) -> Tensor',
+    _spmm,
+    _fake,
+    _backward,
+    _setup_context,
+    key='CompositeExplicitAutograd',
+    half=True,
 )

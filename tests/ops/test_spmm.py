@@ -3,11 +3,9 @@ import torch
 from graphs import ADJ_KINDS, inputs_of, irregular_graph
 
 from lgmrec_pyg.graph import INTERACTS
-from lgmrec_pyg.ops import CSR, Adjacency, choose_kernel, spmm, to_csr
-from lgmrec_pyg.ops._spmm import KERNELS
-from lgmrec_pyg.ops.cpp_spmm import cpp_spmm
-from lgmrec_pyg.ops.csr import from_coo
+from lgmrec_pyg.ops import CSR, Adjacency, choose_kernel, spmm
 from lgmrec_pyg.ops._extension import has_extension
+from lgmrec_pyg.ops._spmm import KERNELS
 
 CPU_KERNELS = [
     pytest.param(
@@ -126,43 +124,6 @@ def test_choice() -> None:
     assert choose_kernel(x[:, :4]) == ('cpp' if built else 'embedding_bag')
     assert choose_kernel(x.double()) == ('cpp' if built else 'sparse_reduce')
     assert choose_kernel(x.bfloat16()) == 'embedding_bag'
-
-
-@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
-@pytest.mark.parametrize('num_threads', [1, 2, 5])
-@pytest.mark.parametrize('heavy', [0, 17, 39])
-def test_threads_share_uneven_rows(num_threads: int, heavy: int) -> None:
-    row = torch.cat([torch.full((500,), heavy), torch.randint(40, (60,))])
-    col, value = torch.randint(30, (560,)), torch.randn(560)
-    csr = from_coo(row, col, value, (40, 30))
-    x = torch.randn(30, 20)
-    before = torch.get_num_threads()
-    torch.set_num_threads(num_threads)
-    out = cpp_spmm(csr, x)
-    torch.set_num_threads(before)
-    expected = torch.zeros(40, 20).index_add_(0, row, value[:, None] * x[col])
-    assert torch.allclose(out, expected, atol=1e-5)
-
-
-@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
-@pytest.mark.parametrize('column', [-1, 4, 2**40])
-def test_damaged_matrix_reads_nothing_else(column: int) -> None:
-    csr = to_csr(csr_tensor(DENSE))
-    csr = csr._replace(col=torch.where(csr.col == 3, column, csr.col))
-    with pytest.raises(IndexError, match=rf'lie in \[0, 3\] \(got {column}\)'):
-        cpp_spmm(csr, torch.randn(4, 6))
-
-
-@pytest.mark.skipif(not has_extension(), reason='needs the C++ extension')
-@pytest.mark.parametrize(
-    'rowptr',
-    [[0, 5, 2, 6], [-9, 1, 2, 6], [0, 1, 2, 7], [0, 7, 2, 6], [1, 1, 2, 6], [0] * 4],
-)
-def test_damaged_offsets_read_nothing_else(rowptr: list[int]) -> None:
-    col = torch.tensor([0, 1, 2, 0, 1, 2])
-    csr = CSR(torch.tensor(rowptr), col, None, (3, 3))
-    with pytest.raises(ValueError, match='Row offsets need to ascend from 0 to 6'):
-        cpp_spmm(csr, torch.ones(3, 4))
 
 
 def test_errors() -> None:
