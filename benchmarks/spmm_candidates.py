@@ -81,7 +81,7 @@ def _edge_index(csr: CSR, x: Tensor) -> Tensor:
 
 
 def _triton(csr: CSR, x: Tensor) -> Tensor:
-    from lgmrec_pyg.ops.experimental import triton_spmm
+    from benchmarks.triton_spmm import triton_spmm
 
     return triton_spmm(csr, x)
 

@@ -30,7 +30,6 @@ SIGNATURES = {
     'infonce_narrow_scratch': 'lli',
     'infonce_wide': '-ppllifbippp',
     'membership': '-pllfifuipp',
-    'membership_backward': '-pppllffip',
     'spmm': 'lppppllllbbip',
     'topk': '-ppllllppippp',
     'topk_scratch': 'lll',
@@ -70,10 +69,10 @@ def load(version: str) -> SimpleNamespace | None:
         warnings.warn(f'Runs without the C++ extension: {error}', stacklevel=2)
         return None
     kernels = SimpleNamespace(version=version)
-    for name, (result, *arguments) in SIGNATURES.items():
+    for name, types in SIGNATURES.items():
         kernel = getattr(library, f'{name}_{version}')
-        kernel.restype = TYPES[result]
-        kernel.argtypes = [TYPES[x] for x in arguments]
+        kernel.restype = TYPES[types[0]]
+        kernel.argtypes = [TYPES[x] for x in types[1:]]
         setattr(kernels, name, kernel)
     return kernels
 

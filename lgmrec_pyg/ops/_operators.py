@@ -106,33 +106,15 @@ def _fake_membership(logits: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
 def _keep_memberships(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(*output)
-    ctx.temperature, ctx.dropout = inputs[2], inputs[4]
+    ctx.temperature = inputs[2]
 
 
 @once_differentiable
 def _gradient_of_membership(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Any, ...]:
     out, soft = ctx.saved_tensors
-    grad_logits = torch.ops.lgmrec_pyg.membership_backward(
-        grad, out, soft, ctx.temperature, ctx.dropout
-    )
-    return grad_logits, None, None, None, None
-
-
-def _membership_backward(
-    grad: Tensor, out: Tensor, soft: Tensor, temperature: float, dropout: float
-) -> Tensor:
-    grad_logits = torch.empty_like(soft)
-    extension().membership_backward(
-        grad.contiguous(),
-        soft,
-        out,
-        *soft.size(),
-        temperature,
-        1 - dropout,
-        torch.get_num_threads(),
-        grad_logits,
-    )
-    return grad_logits
+    grad = grad * out
+    grad = torch.addcmul(grad, soft, grad.sum(dim=1, keepdim=True), value=-1)
+    return grad / ctx.temperature, None, None, None, None
 
 
 def can_rank(user_emb: Tensor, item_emb: Tensor) -> bool:
@@ -200,12 +182,6 @@ register(
     _fake_membership,
     _gradient_of_membership,
     _keep_memberships,
-)
-register(
-    'membership_backward(Tensor grad, Tensor out, Tensor soft, float temperature, '
-    'float dropout) -> Tensor',
-    _membership_backward,
-    lambda grad, out, soft, temperature, dropout: torch.empty_like(soft),
 )
 register(
     'topk(Tensor user_emb, Tensor item_emb, int k, Tensor? rowptr=None, '

@@ -19,7 +19,10 @@ CHECKS = Path(__file__).with_name('triton_checks.py')
 @pytest.mark.parametrize('check', ['check_spmm', 'check_infonce', 'check_gradients'])
 def test_triton(check: str) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    environ = os.environ | ({} if device == 'cuda' else {'TRITON_INTERPRET': '1'})
+    path = os.pathsep.join([str(CHECKS.parents[2]), os.environ.get('PYTHONPATH', '')])
+    environ = os.environ | {'PYTHONPATH': path}
+    if device == 'cpu':
+        environ['TRITON_INTERPRET'] = '1'
     command = [sys.executable, str(CHECKS), check, device]
     out = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr

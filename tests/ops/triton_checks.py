@@ -5,8 +5,9 @@ from itertools import product
 
 import torch
 
+from benchmarks.triton_spmm import triton_spmm
 from lgmrec_pyg.ops import infonce, to_csr, unit_rows
-from lgmrec_pyg.ops.experimental import triton_infonce, triton_spmm
+from lgmrec_pyg.ops.experimental import triton_infonce
 
 
 def check_spmm(device: str) -> None:

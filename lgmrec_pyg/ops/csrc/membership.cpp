@@ -79,24 +79,4 @@ extern "C" void KERNEL(membership)(const float *logits, int64_t n, int64_t k, fl
   });
 }
 
-// The gradient of the logits. A dropped membership shows as zero in `out`.
-extern "C" void KERNEL(membership_backward)(const float *grad, const float *soft,
-                                    const float *out, int64_t n, int64_t k,
-                                    float tau, float keep, int num_threads,
-                                    float *grad_logits) {
-  const float mask_scale = 1 / keep, scale = 1 / tau;
-  parallel_for(n, num_threads, [=](int, int64_t begin, int64_t end) {
-    for (int64_t i = begin * k; i < end * k; i += k) {
-      float dot = 0;
-      for (int64_t j = i; j < i + k; j++) {
-        const float g = out[j] != 0 ? grad[j] * mask_scale : 0.0f;
-        grad_logits[j] = g;
-        dot += g * soft[j];
-      }
-      for (int64_t j = i; j < i + k; j++)
-        grad_logits[j] = (grad_logits[j] - dot) * soft[j] * scale;
-    }
-  });
-}
-
 }  // namespace VERSION
