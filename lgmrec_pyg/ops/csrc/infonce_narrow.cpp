@@ -95,13 +95,15 @@ Run select(int k, std::integer_sequence<int, K...>) {
 
 // Floats of scratch a thread: memory that threads allocate themselves comes as
 // fresh pages in every call, which costs more than all arithmetic here.
-extern "C" int64_t KERNEL(infonce_narrow_scratch)(int64_t n, int k) { return (GROUP + k) * n; }
+extern "C" int64_t KERNEL(infonce_narrow_scratch)(int64_t n, int k) {
+  return (GROUP + k) * n;
+}
 
 // anchors: B x K, keys and grad_keys: K x N; 1 <= K <= 8.
-extern "C" void KERNEL(infonce_narrow)(const float *anchors, const float *keys, int64_t b,
-                        int64_t n, int k, float bound, int num_threads,
-                        float *scratch, float *sums, float *grad_anchors,
-                        float *grad_keys) {
+extern "C" void KERNEL(infonce_narrow)(
+    const float *anchors, const float *keys, int64_t b, int64_t n, int k, float bound,
+    int num_threads, float *scratch, float *sums, float *grad_anchors,
+    float *grad_keys) {
   const Run run = select(k, std::make_integer_sequence<int, 8>());
   const int64_t groups = (b + GROUP - 1) / GROUP, stride = (GROUP + k) * n;
   parallel_for(groups, num_threads, [=](int t, int64_t begin, int64_t end) {

@@ -1,7 +1,7 @@
 // The sum over anchors a of log sum_n exp(<a, k_n>) and its gradients, for keys of
-// many columns, of which many entries may be zero. Two passes over the B x N similarities, of
-// which a tile at a time stays in cache: one for the sums, one for the gradients.
-// Only entries of keys that are listed cost anything.
+// many columns, of which many entries may be zero. Two passes over the B x N
+// similarities, of which a tile at a time stays in cache: one for the sums, one for the
+// gradients. Only entries of keys that are listed cost anything.
 
 #include <algorithm>
 #include <cstdint>
@@ -143,10 +143,10 @@ struct alignas(REGISTER) Line {
 
 // anchors: B x K, keys: N x K, any K. With `skip_zeros`, zeros of keys are left out,
 // and their gradients are zero.
-extern "C" void KERNEL(infonce_wide)(const float *anchors, const float *keys, int64_t b,
-                             int64_t n, int k, float bound, bool skip_zeros,
-                             int num_threads, float *sums, float *grad_anchors,
-                             float *grad_keys) {
+extern "C" void KERNEL(infonce_wide)(
+    const float *anchors, const float *keys, int64_t b, int64_t n, int k, float bound,
+    bool skip_zeros, int num_threads, float *sums, float *grad_anchors,
+    float *grad_keys) {
   const int64_t blocks = (b + BLOCK - 1) / BLOCK, tiles = (n + TILE - 1) / TILE;
   const int64_t rows = blocks * VECTORS, width = rows * k;
   const float shift = bound * LOG2E;

@@ -65,9 +65,9 @@ void drop(const float *soft, float *out, int64_t begin, int64_t size, float keep
 
 }  // namespace
 
-extern "C" void KERNEL(membership)(const float *logits, int64_t n, int64_t k, float tau,
-                           int noise, float keep, uint64_t seed, int num_threads,
-                           float *soft, float *out) {
+extern "C" void KERNEL(membership)(
+    const float *logits, int64_t n, int64_t k, float tau, int noise, float keep,
+    uint64_t seed, int num_threads, float *soft, float *out) {
   const int64_t rows = std::max<int64_t>(1, BLOCK / k);
   parallel_for(n, num_threads, [=](int, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row += rows) {

@@ -126,10 +126,10 @@ int64_t product(const void *rowptr, const void *col, const void *value, const vo
 // rowptr and col: int64, or int32 if `narrow`; value (or null), x and out: float, or
 // double if `wide`. Returns an edge from a source that does not exist, -2 if rows do
 // not follow each other, or -1.
-extern "C" int64_t KERNEL(spmm)(const void *rowptr, const void *col, const void *value,
-                        const void *x, int64_t num_rows, int64_t num_sources,
-                        int64_t num_edges, int64_t width, bool narrow, bool wide, int num_threads,
-                        void *out) {
+extern "C" int64_t KERNEL(spmm)(
+    const void *rowptr, const void *col, const void *value, const void *x,
+    int64_t num_rows, int64_t num_sources, int64_t num_edges, int64_t width,
+    bool narrow, bool wide, int num_threads, void *out) {
   const auto run =
       narrow ? (wide ? product<double, int32_t> : product<float, int32_t>)
              : (wide ? product<double, int64_t> : product<float, int64_t>);

@@ -104,7 +104,8 @@ inline void score(const float *users, const float *tile, int64_t d,
 // Rows of x, `width` side by side, as d x width; rows that there are none of are 0.
 void pack(const float *x, int64_t rows, int64_t d, int64_t width, float *out) {
   for (int64_t c = 0; c < d; c++)
-    for (int64_t i = 0; i < width; i++) out[c * width + i] = i < rows ? x[i * d + c] : 0;
+    for (int64_t i = 0; i < width; i++)
+      out[c * width + i] = i < rows ? x[i * d + c] : 0;
 }
 
 // A bit for every lane above the bar.
@@ -138,10 +139,10 @@ extern "C" int64_t KERNEL(topk_scratch)(int64_t num_items, int64_t d) {
 
 // users: U x d, items: I x d, excluded items of a user in rows of a CSR matrix.
 // `scores` and `items_out`, U x k, are written to as far as there are items.
-extern "C" void KERNEL(topk)(const float *users, const float *items, int64_t num_users,
-                     int64_t num_items, int64_t d, int64_t k, const int64_t *rowptr,
-                     const int64_t *col, int num_threads, float *scratch, float *scores,
-                     int64_t *items_out) {
+extern "C" void KERNEL(topk)(
+    const float *users, const float *items, int64_t num_users, int64_t num_items,
+    int64_t d, int64_t k, const int64_t *rowptr, const int64_t *col, int num_threads,
+    float *scratch, float *scores, int64_t *items_out) {
   const int64_t tiles = (num_items + TILE - 1) / TILE;
   parallel_for(tiles, num_threads, [=](int, int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; t++)
