@@ -1,6 +1,16 @@
 r"""The multimodal interaction graph: its schema, check and compressed form."""
 
 from lgmrec_pyg.graph.bipartite_graph import BipartiteGraph, ModalityGraph
+from lgmrec_pyg.graph.id_map import IdMap
+from lgmrec_pyg.graph.ids import (
+    Ids,
+    as_ids,
+    decode_ids,
+    encode_ids,
+    get_ids,
+    kind_of,
+    set_ids,
+)
 from lgmrec_pyg.graph.multimodal_graph import MultimodalGraph, model_inputs
 from lgmrec_pyg.graph.schema import (
     INTERACTS,
@@ -23,13 +33,21 @@ __all__ = [
     'REV_INTERACTS',
     'USER',
     'BipartiteGraph',
+    'IdMap',
+    'Ids',
     'ModalityGraph',
     'MultimodalGraph',
+    'as_ids',
+    'decode_ids',
     'describes',
     'edge_index_of',
+    'encode_ids',
+    'get_ids',
+    'kind_of',
     'modalities',
     'model_inputs',
     'reverse',
+    'set_ids',
     'training_pairs',
     'validate_graph',
 ]

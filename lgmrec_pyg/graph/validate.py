@@ -1,4 +1,3 @@
-from collections import Counter
 from typing import Any
 
 import torch
@@ -6,6 +5,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.typing import EdgeType
 
+from lgmrec_pyg.graph.id_map import IdMap
 from lgmrec_pyg.graph.schema import (
     INTERACTS,
     ITEM,
@@ -30,7 +30,8 @@ def validate_graph(data: HeteroData) -> None:
     which are neither training pairs nor repeated; and the edge type
     :obj:`(modality, "describes", "item")` per modality.
     An item may be described by no, one or several nodes of a modality.
-    Users and items may have :obj:`ids`: a list of unique strings or integers.
+    Users and items may have unique :obj:`ids`, see
+    :func:`~lgmrec_pyg.graph.set_ids`.
 
     Args:
         data (HeteroData): The multimodal interaction graph.
@@ -76,17 +77,12 @@ def _check_features(data: HeteroData, modality: str) -> None:
 
 
 def _check_ids(data: HeteroData, node_type: str) -> None:
-    ids, num_nodes = data[node_type].ids, data[node_type].num_nodes
-    needed = f"'ids' of node type '{node_type}' needs to"
-    if not isinstance(ids, list) or len(ids) != num_nodes:
-        got = len(ids) if isinstance(ids, list) else type(ids).__name__
-        raise ValueError(f'{needed} be a list of {num_nodes} ids (got {got})')
-    kinds = sorted({type(id_).__name__ for id_ in ids})
-    if len(kinds) > 1 or not {*kinds} <= {'str', 'int'}:
-        raise ValueError(f'{needed} hold either strings or integers (got {kinds})')
-    if len(set(ids)) < num_nodes:
-        id_, count = Counter(ids).most_common(1)[0]
-        raise ValueError(f'{needed} hold each id once (got {id_!r} {count} times)')
+    ids = IdMap(data[node_type].ids, f'{node_type}.ids')
+    if len(ids) != data[node_type].num_nodes:
+        raise ValueError(
+            f"'{node_type}.ids' needs to hold {data[node_type].num_nodes} ids, one per "
+            f'node (got {len(ids)})'
+        )
 
 
 def _check_interactions(data: HeteroData) -> None:

@@ -8,7 +8,7 @@ from torch_geometric.data import HeteroData
 from typing_extensions import Self
 
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, model_inputs, training_pairs
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.recommend.embedding_check import check_embedding, like_known
 from lgmrec_pyg.recommend.embeddings_file import load_embeddings, save_embeddings
 from lgmrec_pyg.recommend.exclusion import compress

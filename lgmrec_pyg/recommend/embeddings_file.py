@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
 
 FORMAT, VERSION = 'lgmrec_pyg.embeddings', '2'

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from lgmrec_pyg.evaluation.csr_rows import Rows, select_rows
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.ops.csr import from_coo
 from lgmrec_pyg.recommend.known_ids import as_list, encode
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lgmrec_pyg.ids import IdMap, as_ids, kind_of
+from lgmrec_pyg.graph import IdMap, as_ids, kind_of
 
 UNKNOWN = ('error', 'skip')
 

@@ -10,7 +10,7 @@ from torch_geometric.utils import scatter
 from lgmrec_pyg.datasets.features.table import read_feature_tables
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, training_pairs
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.recommend.known_ids import of_known_type
 
 RIDGE = 1.0

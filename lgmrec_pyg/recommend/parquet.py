@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lgmrec_pyg.datasets.interactions.source import PARQUET
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.storage.atomic import atomic_write
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 
 if TYPE_CHECKING:
     import pandas as pd

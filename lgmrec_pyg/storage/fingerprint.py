@@ -8,7 +8,7 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import ITEM, USER, describes, edge_index_of, modalities
 from lgmrec_pyg.graph import training_pairs as pairs_of
-from lgmrec_pyg.ids import as_ids
+from lgmrec_pyg.graph import as_ids
 from lgmrec_pyg.storage.summary import summarize
 
 

@@ -10,7 +10,7 @@ from torch.nn import Module
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg import __version__
-from lgmrec_pyg.ids import IdMap
+from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.storage.card import member, open_folder, save_folder
 from lgmrec_pyg.storage.fingerprint import fingerprint
 from lgmrec_pyg.storage.json_file import load_json

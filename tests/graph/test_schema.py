@@ -15,6 +15,7 @@ from lgmrec_pyg.graph import (
     modalities,
     model_inputs,
     reverse,
+    set_ids,
     training_pairs,
     validate_graph,
 )
@@ -66,21 +67,20 @@ def test_validate_graph_without_modalities_and_labels() -> None:
 def test_validate_graph_with_ids() -> None:
     data = make_graph()
     data['user'].ids = ['x', 'y', 'z']
-    data['item'].ids = [7, 3, -2, 0]
+    set_ids(data, 'item', [7, 3, -2, 0])
     assert validate_graph(data) is None
 
 
 @pytest.mark.parametrize(
     ('ids', 'message'),
     [
-        (['x', 'y'], "'ids' of node type 'user' needs to be a list of 3 ids (got 2)"),
-        (('x', 'y', 'z'), 'needs to be a list of 3 ids (got tuple)'),
-        (torch.arange(3), 'needs to be a list of 3 ids (got Tensor)'),
-        (['x', 1, 'z'], "either strings or integers (got ['int', 'str'])"),
-        ([1.0, 2.0, 3.0], "either strings or integers (got ['float'])"),
-        ([False, True, 2], "either strings or integers (got ['bool', 'int'])"),
-        (['x', 'y', None], "either strings or integers (got ['NoneType', 'str'])"),
-        (['z', 'y', 'z'], "each id once (got 'z' 2 times)"),
+        (['x', 'y'], "'user.ids' needs to hold 3 ids, one per node (got 2)"),
+        ('xyz', "'user.ids' needs to be a one-dimensional sequence of ids (got str"),
+        (['x', 1, 'z'], "either strings or integers, not both (got 'x' in position 0"),
+        ([1.0, 2.0, 3.0], 'strings or integers (got 1.0 of type float'),
+        ([False, True, 2], 'strings or integers (got False of type bool'),
+        (['x', 'y', None], 'an id in every position (got None'),
+        (['z', 'y', 'z'], "each id once (got 'z' in positions 0 and 2)"),
     ],
 )
 def test_validate_graph_ids_errors(ids: object, message: str) -> None:

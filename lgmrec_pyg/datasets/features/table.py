@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lgmrec_pyg.datasets.features.npz import read_npz
 from lgmrec_pyg.graph import ITEM, USER
-from lgmrec_pyg.ids import as_ids
+from lgmrec_pyg.graph import as_ids
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,7 +30,7 @@ from lgmrec_pyg.datasets.interactions.table import (
 )
 from lgmrec_pyg.evaluation.positive import positive_integer
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, validate_graph
-from lgmrec_pyg.ids import Ids, as_ids
+from lgmrec_pyg.graph import Ids, as_ids
 
 SPLITS = ('random', 'leave_one_out', 'time')
 

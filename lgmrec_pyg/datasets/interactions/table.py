@@ -10,7 +10,7 @@ from lgmrec_pyg.datasets.interactions.source import (
     read_columns,
 )
 from lgmrec_pyg.datasets.interactions.values import read_ratings, read_timestamps
-from lgmrec_pyg.ids import as_ids
+from lgmrec_pyg.graph import as_ids
 
 
 class InteractionTable(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import ITEM, USER
-from lgmrec_pyg.ids import IdMap, as_ids
+from lgmrec_pyg.graph import IdMap, as_ids
 
 DAMAGE = (
     EOFError,

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+import torch_geometric.transforms as T
+from graphs import irregular_graph
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_geometric.data import Batch, HeteroData
+from torch_geometric.loader import (
+    DataLoader,
+    HGTLoader,
+    LinkNeighborLoader,
+    NeighborLoader,
+)
+from torch_geometric.typing import WITH_TORCH_SPARSE
+
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    USER,
+    as_ids,
+    decode_ids,
+    encode_ids,
+    get_ids,
+    set_ids,
+    validate_graph,
+)
+from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
+
+USERS = {str: [f'user ü{10**u}' for u in range(11)], int: list(range(100, 111))}
+ITEMS = {str: [f'B{i:09d}' for i in range(9)], int: [-(2**62) + i for i in range(9)]}
+TEXT = st.text(min_size=1).filter(lambda text: not text.endswith('\0'))
+sampled = pytest.mark.skipif(not WITH_TORCH_SPARSE, reason='needs torch-sparse')
+
+
+@pytest.fixture(params=[(str, str), (int, int), (str, int)])
+def kinds(request):
+    return request.param
+
+
+@pytest.fixture
+def data(kinds):
+    data = irregular_graph(dtype=torch.float32)
+    set_ids(data, USER, USERS[kinds[0]])
+    set_ids(data, ITEM, ITEMS[kinds[1]])
+    return data
+
+
+def assert_ids(part: HeteroData, kinds, users, items) -> None:
+    assert get_ids(part, USER) == [USERS[kinds[0]][u] for u in users.tolist()]
+    assert get_ids(part, ITEM) == [ITEMS[kinds[1]][i] for i in items.tolist()]
+
+
+def test_ids_of_a_graph(data, kinds):
+    assert_ids(data, kinds, torch.arange(11), torch.arange(9))
+    assert get_ids(data, 'image') is None
+    assert data[USER].is_node_attr('ids')
+    assert data.validate()
+    validate_graph(data)
+
+
+@sampled
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_loaders(data, kinds, num_workers):
+    data = T.ToUndirected()(data)
+    pairs = (INTERACTS, data[INTERACTS].edge_index)
+    common = {'batch_size': 4, 'num_workers': num_workers}
+    if num_workers > 0:
+        common['multiprocessing_context'] = 'fork'
+    for loader in (
+        NeighborLoader(data, [3, 3], USER, **common),
+        HGTLoader(data, [5, 5], USER, **common),
+        LinkNeighborLoader(data, [3, 3], pairs, neg_sampling='binary', **common),
+    ):
+        for batch in loader:
+            assert_ids(batch, kinds, batch[USER].n_id, batch[ITEM].n_id)
+
+
+def test_parts_of_a_graph(data, kinds):
+    users, items = torch.tensor([4, 0, 7]), torch.arange(9) % 2 == 0
+    part = data.subgraph({USER: users, ITEM: items})
+    assert_ids(part, kinds, users, items.nonzero().flatten())
+    part = T.RemoveIsolatedNodes()(data.clone())
+    rows, columns = data[INTERACTS].edge_index
+    described = (data[x, 'describes', ITEM].edge_index[1] for x in ('image', 'text'))
+    assert_ids(part, kinds, rows.unique(), torch.cat([columns, *described]).unique())
+    assert get_ids(data.node_type_subgraph([ITEM]), ITEM) == ITEMS[kinds[1]]
+
+
+def test_transforms_copies_and_files(data, kinds, tmp_path):
+    everyone = torch.arange(11), torch.arange(9)
+    torch.save(data.to_dict(), tmp_path / 'data.pt')
+    transforms = T.Compose(
+        [StandardizeFeatures(), T.ToUndirected(), DegreeNorm(), ToAdjacency('csr')]
+    )
+    for copy in (
+        data.clone(),
+        data.to('cpu', non_blocking=True),
+        T.ToSparseTensor()(data.clone()),
+        transforms(data.clone()),
+        T.RandomLinkSplit(edge_types=INTERACTS)(data)[2],
+        HeteroData.from_dict(data.to_dict()),
+        HeteroData.from_dict(torch.load(tmp_path / 'data.pt', weights_only=True)),
+    ):
+        assert_ids(copy, kinds, *everyone)
+
+
+def test_batches(data, kinds):
+    part = data.subgraph({USER: torch.tensor([1, 5]), ITEM: torch.tensor([8])})
+    batch = Batch.from_data_list([part, data])
+    assert get_ids(batch, USER)[:2] == [USERS[kinds[0]][u] for u in (1, 5)]
+    assert_ids(batch.get_example(1), kinds, torch.arange(11), torch.arange(9))
+    batch = next(iter(DataLoader([data, part], batch_size=2)))
+    assert get_ids(batch, ITEM) == [*ITEMS[kinds[1]], ITEMS[kinds[1]][8]]
+
+
+def test_homogeneous_graphs(data, kinds):
+    homogeneous = data.to_homogeneous()
+    if kinds[0] != kinds[1]:
+        assert 'ids' not in homogeneous
+        return
+    names = homogeneous._node_type_names
+    ids = decode_ids(homogeneous.ids)
+    for kind, expected in ((USER, USERS), (ITEM, ITEMS)):
+        here = homogeneous.node_type == names.index(kind)
+        assert [ids[i] for i in here.nonzero()] == expected[kinds[0]]
+    nobody = homogeneous.node_type == names.index('image')
+    assert {ids[i] for i in nobody.nonzero()} == {None if kinds[0] is str else -1}
+
+
+@given(st.lists(TEXT) | st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_round_trip(ids):
+    encoded = encode_ids(ids)
+    assert decode_ids(encoded) == as_ids(encoded).tolist() == ids
+    assert decode_ids(encoded.flip(0)) == ids[::-1]
+
+
+def test_layout_by_hand():
+    encoded = encode_ids(['ab', 'ü'])
+    assert encoded.dtype == torch.uint8
+    assert encoded.tolist() == [[97, 98] + 14 * [0], [0xC3, 0xBC] + 14 * [0]]
+    assert encode_ids(np.array([7, -1])).tolist() == [7, -1]
+    assert encode_ids(['x' * 17]).size() == (1, 32)
+    with pytest.raises(ValueError, match='do not end in a null character'):
+        encode_ids(['a\0'])
+
+
+def test_ids_that_a_user_put_there():
+    data = HeteroData()
+    data[USER].num_nodes = 2
+    for ids in (['a', 'b'], ('a', 'b'), np.array(['a', 'b'])):
+        data[USER].ids = ids
+        assert get_ids(data, USER) == ['a', 'b']
+    data[USER].ids = ['a', None]
+    with pytest.raises(ValueError, match=r"'user.ids' needs to hold an id in every"):
+        get_ids(data, USER)
