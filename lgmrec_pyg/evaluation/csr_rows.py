@@ -1,10 +1,37 @@
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch_geometric.utils import cumsum
+from torch_geometric import EdgeIndex
+from torch_geometric.utils import coalesce, cumsum
+
+from lgmrec_pyg.ops.csr import from_coo
 
 Rows = tuple[Tensor, Tensor]
+
+
+def compress(name: str, pairs: Tensor, size: tuple[int, int]) -> Rows:
+    r"""Returns pairs, each once, in CSR format :obj:`(rowptr, col)`.
+
+    Args:
+        name (str): The name of the argument.
+        pairs (torch.Tensor): The pairs of shape :math:`(2, |\mathcal{E}|)`, in any
+            order.
+        size (Tuple[int, int]): The number of rows and columns.
+
+    Raises:
+        ValueError: If an index is out of range.
+    """
+    row, col = coalesce(pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs)
+    try:
+        rowptr, col, *_ = from_coo(row, col, None, size)
+    except ValueError as error:
+        raise ValueError(f"'{name}' needs to hold pairs of indices: {error}") from error
+    return rowptr, col
+
+
+def expand(rowptr: Tensor, col: Tensor) -> Tensor:
+    r"""Returns the pairs of a matrix in CSR format, sorted by row."""
+    row = torch.arange(rowptr.numel() - 1, device=col.device)
+    return torch.stack([torch.repeat_interleave(row, rowptr.diff()), col])
 
 
 def select_rows(rowptr: Tensor, col: Tensor, rows: Tensor) -> Rows:
@@ -21,37 +48,16 @@ def select_rows(rowptr: Tensor, col: Tensor, rows: Tensor) -> Rows:
     return out_rowptr, col[torch.arange(shift.numel(), device=col.device) + shift]
 
 
-def check_rows(exclude: Any, num_rows: int, num_cols: int) -> Rows:
-    r"""Returns the items not to recommend as they came, in CSR format.
-
-    Args:
-        exclude (Tuple[torch.Tensor, torch.Tensor]): What came.
-        num_rows (int): The number of users.
-        num_cols (int): The number of items.
-
-    Raises:
-        ValueError: If it is something else, such as pairs of users and items.
+def check_rows(exclude: Rows, num_rows: int, num_cols: int) -> None:
+    r"""Checks that items not to recommend come in CSR format, which native code
+    relies on, and not as pairs, say.
     """
-    if not isinstance(exclude, (tuple, list)) or len(exclude) != 2:
-        shape = list(exclude.size()) if isinstance(exclude, Tensor) else ''
-        raise _not_csr(num_rows, f'{type(exclude).__name__} {shape}'.strip())
     rowptr, col = exclude
-    if rowptr.dim() != 1 or col.dim() != 1 or rowptr.numel() != num_rows + 1:
-        raise _not_csr(num_rows, f'shapes {list(rowptr.size())}, {list(col.size())}')
-    ends = int(rowptr[0]), int(rowptr[-1])
-    if ends != (0, col.numel()) or bool((rowptr.diff() < 0).any()):
-        raise _not_csr(num_rows, f'offsets from {ends[0]} to {ends[1]}')
-    if col.numel() > 0 and not 0 <= int(col.min()) <= int(col.max()) < num_cols:
+    count = rowptr.diff()
+    is_csr = rowptr.size() == (num_rows + 1,) and not bool((count < 0).any())
+    is_csr = is_csr and (int(rowptr[0]), int(rowptr[-1])) == (0, col.numel())
+    if not is_csr or bool(((col < 0) | (col >= num_cols)).any()):
         raise ValueError(
-            f"'exclude' needs to hold item indices in the range [0, {num_cols - 1}] "
-            f'(got {int(col.min())} to {int(col.max())})'
+            f"'exclude' needs to be in CSR format (rowptr, col), with {num_rows} rows "
+            f'of item indices below {num_cols}'
         )
-    return rowptr, col
-
-
-def _not_csr(num_rows: int, got: str) -> ValueError:
-    return ValueError(
-        f"'exclude' needs to be in CSR format (rowptr, col) with {num_rows + 1} row "
-        f'offsets that ascend from 0 to the number of columns, one row per user (got '
-        f'{got})'
-    )

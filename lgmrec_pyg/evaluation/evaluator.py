@@ -1,20 +1,18 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 from torch_geometric.data import HeteroData
 from torch_geometric.metrics import (
     LinkPredMAP,
-    LinkPredMetricCollection,
     LinkPredNDCG,
     LinkPredPrecision,
     LinkPredRecall,
 )
-from torch_geometric.utils import cumsum
+from torch_geometric.metrics.link_pred import LinkPredMetricData
 
-from lgmrec_pyg.evaluation.positive import is_positive_integer
+from lgmrec_pyg.evaluation.csr_rows import compress, expand, select_rows
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, training_pairs
 
@@ -73,48 +71,24 @@ class Evaluator:
         ks: Sequence[int] = (5, 10, 20, 50),
         chunk_size: int | None = None,
     ) -> None:
-        lengths = tuple(ks) if isinstance(ks, Iterable) else ()
-        if len(lengths) == 0 or not all(map(is_positive_integer, lengths)):
+        if len(ks) == 0 or any(not isinstance(k, int) or k < 1 for k in ks):
             raise ValueError(f"'ks' needs to hold positive integers (got {ks})")
-        if isinstance(exclude_edge_index, EdgeIndex):
-            exclude_edge_index = exclude_edge_index.as_tensor()
-        for name, index in [
-            ('edge_label_index', edge_label_index),
-            ('exclude_edge_index', exclude_edge_index),
-        ]:
-            _check_range(name, index, num_users, num_items)
-
-        self.num_users = num_users
-        self.num_items = num_items
-        self.ks = lengths
-        self.chunk_size = chunk_size
-
-        num_known = torch.bincount(exclude_edge_index[0], minlength=num_users)
-        user = edge_label_index[0].unique()
-        self.users = user[num_known[user] > 0]
-        self.num_skipped = user.numel() - self.users.numel()
+        size = (num_users, num_items)
+        known = compress('exclude_edge_index', exclude_edge_index, size)
+        labels = compress('edge_label_index', edge_label_index, size)
+        has_label, has_known = labels[0].diff() > 0, known[0].diff() > 0
+        self.users = (has_label & has_known).nonzero().flatten()
         if self.users.numel() == 0:
             raise ValueError(
-                f"'edge_label_index' leaves no user to evaluate: it holds "
-                f'{user.numel()} users, none of them with a pair in '
-                f"'exclude_edge_index'"
+                "'edge_label_index' leaves no user who is in 'exclude_edge_index'"
             )
-        self._label_index = self._relabel(edge_label_index)
-        row, col = self._relabel(exclude_edge_index)
-        rowptr = cumsum(torch.bincount(row, minlength=self.users.numel()))
-        self._exclude = (rowptr, col)
-
-        self._metrics = LinkPredMetricCollection(
-            {f'{name}@{k}': cls(k) for name, cls in METRICS.items() for k in self.ks}
-        ).to(edge_label_index.device)
-
-    def _relabel(self, edge_index: Tensor) -> Tensor:
-        r"""The pairs of evaluated users, sorted, with users numbered anew."""
-        row = torch.full((self.num_users,), -1, device=edge_index.device)
-        row[self.users] = torch.arange(self.users.numel(), device=row.device)
-        pair = row[edge_index[0]] * self.num_items + edge_index[1]
-        pair = pair[pair >= 0].unique()
-        return torch.stack([pair // self.num_items, pair % self.num_items])
+        self.num_skipped = int(has_label.sum()) - self.users.numel()
+        self.num_users = num_users
+        self.num_items = num_items
+        self.ks = tuple(ks)
+        self.chunk_size = chunk_size
+        self.exclude = select_rows(*known, self.users)
+        self._label_index = expand(*select_rows(*labels, self.users))
 
     @classmethod
     def from_data(
@@ -141,50 +115,93 @@ class Evaluator:
         """
         name = f'{split}_edge_label_index'
         if name not in data[INTERACTS]:
-            raise ValueError(
-                f"'data' needs to hold '{name}' of {INTERACTS} (got "
-                f'{list(data[INTERACTS].keys())})'
-            )
-        if exclude_val and split == 'val':
-            raise ValueError(
-                "'exclude_val' needs another 'split' than 'val', whose pairs would "
-                "not be found (got 'val')"
-            )
+            raise ValueError(f"'data' needs to hold '{name}' of {INTERACTS} (got none)")
         known = training_pairs(data)
-        if exclude_val:
+        if exclude_val and split != 'val':
             known = torch.cat([known, data[INTERACTS].val_edge_label_index], dim=1)
         sizes = data[USER].num_nodes, data[ITEM].num_nodes
         return cls(data[INTERACTS][name], known, *sizes, **kwargs)
 
-    @torch.no_grad()
+    @property
+    def metric_names(self) -> list[str]:
+        r"""The names of the metrics, *e.g.*, :obj:`"Recall@20"`."""
+        return [f'{name}@{k}' for name in METRICS for k in self.ks]
+
     def __call__(self, user_emb: Tensor, item_emb: Tensor) -> dict[str, float]:
-        for name, emb, size in [
-            ('user_emb', user_emb, self.num_users),
-            ('item_emb', item_emb, self.num_items),
-        ]:
-            if emb.size(0) != size:
-                raise ValueError(
-                    f"'{name}' needs to have {size} rows (got {emb.size(0)})"
-                )
-            if not bool(emb.isfinite().all()):
-                raise ValueError(
-                    f"'{name}' holds NaN or infinite values: the model diverged, "
-                    f'and its ranking has no meaning'
-                )
-        _, pred_index = topk(
-            user_emb[self.users],
-            item_emb,
-            k=min(max(self.ks), self.num_items),
-            exclude=self._exclude,
-            chunk_size=self.chunk_size,
+        return _mean(self.per_user(user_emb, item_emb))
+
+    def per_user(self, user_emb: Tensor, item_emb: Tensor) -> dict[str, Tensor]:
+        r"""Returns the metrics of every single user, in the order of
+        :obj:`users`, the indices of the evaluated users.
+
+        Args:
+            user_emb (torch.Tensor): The user embeddings.
+            item_emb (torch.Tensor): The item embeddings.
+        """
+        if (user_emb.size(0), item_emb.size(0)) != (self.num_users, self.num_items):
+            raise ValueError(
+                f'The embeddings need to have {self.num_users} and {self.num_items} '
+                f'rows (got {user_emb.size(0)} and {item_emb.size(0)})'
+            )
+        if not bool(user_emb.isfinite().all() and item_emb.isfinite().all()):
+            raise ValueError('NaN or infinite embeddings: the model diverged')
+        k = min(max(self.ks), self.num_items)
+        user_emb = user_emb[self.users]
+        _, ranking = topk(
+            user_emb, item_emb, k, self.exclude, chunk_size=self.chunk_size
         )
+        return self.of_ranking(ranking)
+
+    def per_group(
+        self,
+        user_emb: Tensor,
+        item_emb: Tensor,
+        groups: Tensor | Mapping[Any, Tensor],
+    ) -> dict[Any, dict[str, float]]:
+        r"""Returns the metrics of groups of users, *e.g.*, of those with few
+        training pairs, and :obj:`num_users`, the number of users that they are
+        averaged over. Groups without evaluated users are left out.
+
+        .. code-block:: python
+
+            degree = torch.bincount(training_pairs(data)[0], minlength=num_users)
+            groups = {'cold': degree < 5, 'warm': degree >= 5}
+            print(evaluator.per_group(user_emb, item_emb, groups)['cold']['Recall@20'])
+
+        Args:
+            user_emb (torch.Tensor): The user embeddings.
+            item_emb (torch.Tensor): The item embeddings.
+            groups (torch.Tensor or Dict[Any, torch.Tensor]): The number of the group
+                of every user, or a mask over all users by the name of the group.
+        """
+        if isinstance(groups, Tensor):
+            groups = {int(group): groups == group for group in groups.unique()}
+        values, out = self.per_user(user_emb, item_emb), {}
+        for name, mask in groups.items():
+            row = mask[self.users].nonzero().flatten()
+            if row.numel() > 0:
+                out[name] = _mean({key: value[row] for key, value in values.items()})
+                out[name]['num_users'] = row.numel()
+        return out
+
+    def of_ranking(self, ranking: Tensor) -> dict[str, Tensor]:
+        r"""Returns the metrics of every single user for rankings by other means
+        than embeddings.
+
+        Args:
+            ranking (torch.Tensor): The items ranked for each of :obj:`users`, best
+                first, without those of :obj:`exclude`, in CSR format
+                :obj:`(rowptr, col)`, and filled with :obj:`-1` at the end of a row.
+        """
         # The metrics flatten users and items into one index, in which -1 would
         # be an item of the previous user.
-        pred_index[pred_index < 0] = self.num_items
-        self._metrics.update(pred_index, self._label_index)
-        out = {name: float(value) for name, value in self._metrics.compute().items()}
-        self._metrics.reset()
-        return out
+        ranking = ranking.masked_fill(ranking < 0, self.num_items)
+        data = LinkPredMetricData(ranking, self._label_index)
+        return {
+            f'{name}@{k}': metric(k).to(ranking.device)._compute(data).float()
+            for name, metric in METRICS.items()
+            for k in self.ks
+        }
 
     def __repr__(self) -> str:
         return (
@@ -194,13 +211,5 @@ class Evaluator:
         )
 
 
-def _check_range(name: str, index: Tensor, num_users: int, num_items: int) -> None:
-    for kind, values, size in zip(
-        ['user', 'item'], index, [num_users, num_items], strict=True
-    ):
-        bad = values[(values < 0) | (values >= size)]
-        if bad.numel() > 0:
-            raise ValueError(
-                f"'{name}' needs to hold {kind} indices in the range "
-                f'[0, {size - 1}] (got {int(bad[0])})'
-            )
+def _mean(values: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(value.double().mean()) for name, value in values.items()}

@@ -1,11 +1,14 @@
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
-from lgmrec_pyg.evaluation.positive import positive_integer
 from lgmrec_pyg.ops._operators import can_rank
 
 FAN_OUT = 4
+DIRECT = 6  # Up to so many times `k`, a selection without groups is faster.
 
 
 @torch.no_grad()
@@ -62,11 +65,11 @@ def topk(
             :obj:`exclude` is in another format.
     """
     num_items = item_emb.size(0)
-    k = check_k(k, num_items)
-    if chunk_size is not None:
-        chunk_size = positive_integer('chunk_size', chunk_size)
+    check_counts(k=k, chunk_size=1 if chunk_size is None else chunk_size)
+    if k > num_items:
+        raise ValueError(f"'k' needs to be at most {num_items}, all items (got {k})")
     if exclude is not None:
-        exclude = check_rows(exclude, user_emb.size(0), num_items)
+        check_rows(exclude, user_emb.size(0), num_items)
     user_emb, item_emb = at_least_single(user_emb, item_emb)
 
     if users is not None:
@@ -110,14 +113,11 @@ def _topk_in_chunks(
     return out_score, out_index.masked_fill_(out_score == -float('inf'), -1)
 
 
-def check_k(k: int, num_items: int) -> int:
-    r"""Returns the number of items to return, see :func:`topk`."""
-    k = positive_integer('k', k)
-    if k > num_items:
-        raise ValueError(
-            f"'k' needs to be at most the number of items {num_items} (got {k})"
-        )
-    return k
+def check_counts(**counts: Any) -> None:
+    r"""Checks that arguments are positive integers, given by their names."""
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"'{name}' needs to be a positive integer (got {value!r})")
 
 
 def at_least_single(user_emb: Tensor, item_emb: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,13 +140,9 @@ def _default_chunk_size(num_items: int, device: torch.device) -> int:
 
 def _padded_width(num_items: int, k: int) -> int:
     groups = 1
-    while num_items // groups > _direct_width(k):
+    while num_items // groups > DIRECT * k:
         groups *= FAN_OUT
     return -(-num_items // groups) * groups
-
-
-def _direct_width(k: int) -> int:
-    return 6 * k
 
 
 def _select(scores: Tensor, k: int) -> Tensor:
@@ -154,7 +150,7 @@ def _select(scores: Tensor, k: int) -> Tensor:
     # reduced to group maxima first. This is exact, and the selection reads
     # `FAN_OUT * k` scores rather than all.
     num_rows, width = scores.size()
-    if width <= _direct_width(k) or width % FAN_OUT != 0:
+    if width <= DIRECT * k or width % FAN_OUT != 0:
         return scores.topk(k, sorted=False).indices
     num_groups = width // FAN_OUT
     group = _select(scores.view(num_rows, FAN_OUT, num_groups).amax(dim=1), k)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
-from lgmrec_pyg.evaluation.positive import positive_integer
+
 from lgmrec_pyg.evaluation.topk import at_least_single, check_k, topk
 from lgmrec_pyg.recommend.embedding_check import check_embedding
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import cumsum
 
-from lgmrec_pyg.evaluation.positive import positive_integer
+
 from lgmrec_pyg.evaluation.topk import at_least_single, topk
 from lgmrec_pyg.recommend.ann import ann_topk
 from lgmrec_pyg.recommend.embeddings import Embeddings

@@ -108,11 +108,10 @@ def test_no_gradient_is_recorded():
     ('kwargs', 'message'),
     [
         ({'k': 0}, r"'k' needs to be a positive integer \(got 0\)"),
-        ({'k': 6}, r'at most the number of items 5 \(got 6\)'),
+        ({'k': 6}, r'at most 5, all items \(got 6\)'),
         ({'k': 1, 'chunk_size': -2}, r"'chunk_size' .* \(got -2\)"),
         ({'k': 5.0}, r"'k' needs to be a positive integer \(got 5.0\)"),
         ({'k': '5'}, r"'k' needs to be a positive integer \(got '5'\)"),
-        ({'k': True}, r"'k' needs to be a positive integer \(got True\)"),
         ({'k': None}, r"'k' needs to be a positive integer \(got None\)"),
         ({'k': 1, 'chunk_size': 2.0}, r"'chunk_size' .* \(got 2.0\)"),
     ],
@@ -126,18 +125,19 @@ PAIRS = torch.tensor([[0, 1, 3], [2, 0, 4]])
 
 
 @pytest.mark.parametrize(
-    ('exclude', 'message'),
+    'exclude',
     [
-        (PAIRS, r'\(got Tensor \[2, 3\]\)'),
-        (tuple(PAIRS), r'with 5 row offsets .* \(got shapes \[3\], \[3\]\)'),
-        ((torch.tensor([0, 0, 1, 1, 3]), PAIRS[1, :2]), r'\(got offsets from 0 to 3\)'),
-        ((torch.tensor([0, 2, 1, 2, 3]), PAIRS[1]), r'that ascend from 0'),
-        ((torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] + 1), r'range \[0, 4\] .* 1 to 5\)'),
-        ((torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] - 1), r'range \[0, 4\] .* -1 to 3\)'),
+        PAIRS,
+        tuple(PAIRS),
+        (torch.tensor([0, 0, 1, 1, 3]), PAIRS[1, :2]),
+        (torch.tensor([0, 2, 1, 2, 3]), PAIRS[1]),
+        (torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] + 1),
+        (torch.tensor([0, 1, 2, 2, 3]), PAIRS[1] - 1),
     ],
 )
-def test_exclude_in_another_format(exclude, message):
-    with pytest.raises(ValueError, match=rf"'exclude' needs to .*{message}"):
+def test_exclude_in_another_format(exclude):
+    message = "'exclude' needs to be in CSR format .* 4 rows of item indices below 5"
+    with pytest.raises(ValueError, match=message):
         topk(torch.randn(4, 2), torch.randn(5, 2), 1, exclude)
 
 
