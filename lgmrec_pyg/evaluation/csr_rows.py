@@ -1,9 +1,10 @@
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import coalesce, cumsum
-
-from lgmrec_pyg.ops.csr import from_coo
+from torch_geometric.utils.sparse import index2ptr
 
 Rows = tuple[Tensor, Tensor]
 
@@ -20,12 +21,21 @@ def compress(name: str, pairs: Tensor, size: tuple[int, int]) -> Rows:
     Raises:
         ValueError: If an index is out of range.
     """
-    row, col = coalesce(pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs)
-    try:
-        rowptr, col, *_ = from_coo(row, col, None, size)
-    except ValueError as error:
-        raise ValueError(f"'{name}' needs to hold pairs of indices: {error}") from error
-    return rowptr, col
+    pairs = pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs
+    outside = (pairs < 0) | (pairs >= pairs.new_tensor(size).view(2, 1))
+    if bool(outside.any()):
+        raise ValueError(
+            f"'{name}' needs to hold pairs of indices below {size} (got "
+            f'{pairs[:, outside.any(dim=0)][:, 0].tolist()})'
+        )
+    row, col = coalesce(pairs)
+    return index2ptr(row, size[0]), col
+
+
+def stack_rows(rows: Sequence[Tensor]) -> Rows:
+    r"""Returns column indices that are given row by row in CSR format."""
+    count = torch.tensor([row.numel() for row in rows], dtype=torch.long)
+    return cumsum(count), torch.cat(list(rows)) if rows else count
 
 
 def expand(rowptr: Tensor, col: Tensor) -> Tensor:

@@ -3,10 +3,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.evaluation.csr_rows import check_rows, select_rows
-
-from lgmrec_pyg.evaluation.topk import at_least_single, check_k, topk
-from lgmrec_pyg.recommend.embedding_check import check_embedding
+from lgmrec_pyg.evaluation.csr_rows import check_rows, expand, select_rows
+from lgmrec_pyg.evaluation.topk import at_least_single, check_counts, topk
+from lgmrec_pyg.recommend.embeddings import rankable
 
 if TYPE_CHECKING:
     from torch_geometric.nn.pool.knn import KNNIndex
@@ -45,20 +44,14 @@ def build_index(
         ValueError: If a number is not positive, if there are more cells than
             items, or if an embedding is NaN or infinite.
     """
-    item_emb = check_embedding('item_emb', item_emb)
+    item_emb = rankable('item_emb', item_emb)
     num_items = item_emb.size(0)
     if num_cells is None:
         num_cells = max(1, min(2 * int(num_items**0.5), num_items // MIN_PER_CELL))
-    num_cells = positive_integer('num_cells', num_cells)
-    if num_cells > num_items:
-        raise ValueError(
-            f"'num_cells' needs to be at most the number of items {num_items} (got "
-            f'{num_cells})'
-        )
     if num_cells_to_visit is None:
         num_cells_to_visit = min(num_cells, max(MIN_VISITS, num_cells // 32))
-    num_visits = positive_integer('num_cells_to_visit', num_cells_to_visit)
-    return _cell_index(item_emb.float(), num_cells, num_visits)
+    check_counts(num_cells=num_cells, num_cells_to_visit=num_cells_to_visit)
+    return _cell_index(item_emb.float(), num_cells, num_cells_to_visit)
 
 
 @torch.no_grad()
@@ -109,11 +102,11 @@ def ann_topk(
             f"'index' needs to be a 'KNNIndex' that holds the {item_emb.size(0)} item "
             f'embeddings (got {size})'
         )
-    k = check_k(k, item_emb.size(0))
-    oversample = positive_integer('oversample', oversample)
+    check_counts(k=k, oversample=oversample)
     empty = torch.zeros(user_emb.size(0) + 1, dtype=torch.long)
     exclude = (empty, empty[:0]) if exclude is None else exclude
-    rowptr, col = check_rows(exclude, user_emb.size(0), item_emb.size(0))
+    check_rows(exclude, user_emb.size(0), item_emb.size(0))
+    rowptr, col = exclude
     user_emb, item_emb = at_least_single(user_emb, item_emb)
     out_score = user_emb.new_empty((user_emb.size(0), k))
     out_index = torch.empty_like(out_score, dtype=torch.long)
@@ -178,11 +171,7 @@ def _search(
     exclude: tuple[Tensor, Tensor],
     oversample: int,
 ) -> tuple[Tensor, Tensor]:
-    rowptr, col = exclude
-    links = None
-    if col.numel() > 0:
-        row = torch.arange(user_emb.size(0), device=col.device)
-        links = torch.stack([torch.repeat_interleave(row, rowptr.diff()), col])
+    links = expand(*exclude) if exclude[1].numel() > 0 else None
     wanted = min(k * oversample, index.numel)
     query = user_emb.float().contiguous()
     candidate = index.search(query, wanted, exclude_links=links).index

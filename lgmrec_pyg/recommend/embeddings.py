@@ -1,20 +1,34 @@
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
-from typing_extensions import Self
 
-from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, model_inputs, training_pairs
-from lgmrec_pyg.graph import IdMap
-from lgmrec_pyg.recommend.embedding_check import check_embedding, like_known
-from lgmrec_pyg.recommend.embeddings_file import load_embeddings, save_embeddings
-from lgmrec_pyg.recommend.exclusion import compress
-from lgmrec_pyg.recommend.known_ids import encode_histories, extend, id_map
-from lgmrec_pyg.recommend.new_items import align_features, embed_new_items
-from lgmrec_pyg.recommend.new_users import embed_new_users
+from lgmrec_pyg.evaluation.csr_rows import compress, expand, stack_rows
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    LABELS,
+    USER,
+    IdMap,
+    encode_ids,
+    model_inputs,
+    training_pairs,
+)
+from lgmrec_pyg.recommend.lookup import id_map, look_up_histories
+from lgmrec_pyg.recommend.new_nodes import (
+    align_features,
+    embed_new_items,
+    embed_new_users,
+)
+from lgmrec_pyg.storage import load_metadata, load_tensors, reading, save_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+FORMAT = {'format': 'lgmrec_pyg.embeddings', 'version': '3'}
 
 
 class Embeddings:
@@ -47,20 +61,16 @@ class Embeddings:
         item_ids: IdMap | Sequence[Any] | None = None,
         seen: Tensor | None = None,
     ) -> None:
-        self.user_emb = check_embedding('user_emb', user_emb)
-        self.item_emb = check_embedding('item_emb', item_emb)
-        if user_emb.size(1) != item_emb.size(1):
-            raise ValueError(
-                f"'user_emb' and 'item_emb' need to be of one width (got "
-                f'{user_emb.size(1)} and {item_emb.size(1)})'
-            )
+        self.user_emb = rankable('user_emb', user_emb)
+        self.item_emb = rankable('item_emb', item_emb, user_emb.size(1))
         self.users = id_map('user_ids', user_ids, user_emb.size(0))
         self.items = id_map('item_ids', item_ids, item_emb.size(0))
-        rowptr, col = compress(seen, len(self.users), len(self.items))
-        self._seen = rowptr.to(item_emb.device), col.to(item_emb.device)
+        pairs = torch.empty(2, 0, dtype=torch.long) if seen is None else seen
+        size = len(self.users), len(self.items)
+        self._seen = compress('seen', pairs.to(item_emb.device), size)
 
     @classmethod
-    def from_model(cls, model: Any, data: HeteroData, seen: str = 'all') -> Self:
+    def from_model(cls, model: Any, data: HeteroData, seen: str = 'all') -> 'Self':
         r"""Embeds all users and items once, with the model in evaluation mode;
         what users are known to have is not recommended to them.
 
@@ -68,8 +78,8 @@ class Embeddings:
             model (torch.nn.Module): Any model with
                 :obj:`embed(*inputs) -> (user_emb, item_emb)`.
             data (HeteroData): The graph that the model was trained on, after all
-                transforms. Ids are those of :obj:`data['user'].ids` and
-                :obj:`data['item'].ids`, if any.
+                transforms. Ids are those of the graph, if any, see
+                :func:`~lgmrec_pyg.graph.set_ids`.
             seen (str, optional): What users have: the pairs of :obj:`"all"`
                 splits, or of :obj:`"train"` alone, as evaluation has it.
                 (default: :obj:`"all"`)
@@ -103,11 +113,9 @@ class Embeddings:
     @property
     def seen(self) -> Tensor:
         r"""The pairs :obj:`(user, item)` of indices that are not recommended."""
-        rowptr, col = self._seen
-        row = torch.arange(len(self.users), device=col.device)
-        return torch.stack([torch.repeat_interleave(row, rowptr.diff()), col])
+        return expand(*self._seen)
 
-    def with_items(self, ids: Sequence[Any], item_emb: Tensor) -> Self:
+    def with_items(self, ids: Sequence[Any], item_emb: Tensor) -> 'Self':
         r"""Returns a recommender that knows further items.
 
         Args:
@@ -116,15 +124,19 @@ class Embeddings:
                 :func:`~lgmrec_pyg.recommend.embed_new_items`.
 
         Raises:
-            ValueError: If an id is known already, or the number or width of
-                embeddings does not match.
+            ValueError: If an id is known already or of another type, or if the
+                number or width of embeddings does not match.
         """
-        new = like_known(item_emb, self.item_emb)
-        items = extend(self.items, ids, 'item_emb', len(new))
-        embedding = torch.cat([self.item_emb, new])
-        return type(self)(self.user_emb, embedding, self.users, items, self.seen)
+        item_emb = item_emb.to(self.item_emb)
+        if item_emb.dim() != 2 or item_emb.size(1) != self.item_emb.size(1):
+            raise ValueError(
+                f"'item_emb' needs to be of shape [*, {self.item_emb.size(1)}] (got "
+                f'{list(item_emb.size())})'
+            )
+        emb, items = torch.cat([self.item_emb, item_emb]), _extended(self.items, ids)
+        return type(self)(self.user_emb, emb, self.users, items, self.seen)
 
-    def with_new_items(self, data: HeteroData, features: Any) -> Self:
+    def with_new_items(self, data: HeteroData, features: Any) -> 'Self':
         r"""Returns a recommender that knows items that came after training, by
         their features alone, see :func:`~lgmrec_pyg.recommend.embed_new_items`.
 
@@ -141,14 +153,13 @@ class Embeddings:
             ValueError: If an id is known already or of another type, if the graph
                 holds other items, or if features do not match those of the graph.
         """
-        self._check_items(data)
-        ids, x_dict = align_features(features, self.items)
-        known = self.item_emb[: data[ITEM].num_nodes]
-        return self.with_items(ids, embed_new_items(data, known, x_dict))
+        ids, x_dict = align_features(data, self.items.ids, features)
+        emb = self.item_emb[: data[ITEM].num_nodes]
+        return self.with_items(ids, embed_new_items(data, emb, x_dict))
 
     def with_users(
         self, ids: Sequence[Any], histories: Sequence[Sequence[Any]]
-    ) -> Self:
+    ) -> 'Self':
         r"""Returns a recommender that knows further users by the items that they
         have, see :func:`~lgmrec_pyg.recommend.embed_new_users`. These items are
         not recommended to them.
@@ -162,20 +173,19 @@ class Embeddings:
             ValueError: If an item is unknown, a user is known already, or a
                 history is empty.
         """
-        rows = encode_histories(self.items, histories, 'histories')
-        users = extend(self.users, ids, 'histories', len(rows))
-        embedding = embed_new_users(self.item_emb, rows)
-        embedding = torch.cat([self.user_emb, embedding.to(self.user_emb.dtype)])
-        user = torch.arange(len(self.users), len(self.users) + len(rows))
-        count = torch.tensor([row.numel() for row in rows], dtype=torch.long)
-        item = torch.cat([count[:0], *rows])
-        pairs = torch.stack([user.repeat_interleave(count), item])
-        seen = torch.cat([self.seen, pairs.to(self.seen.device)], dim=1)
-        return type(self)(embedding, self.item_emb, users, self.items, seen)
+        rows = look_up_histories(self.items, histories, 'histories')
+        emb = embed_new_users(self.item_emb, rows).to(self.user_emb)
+        users, emb = _extended(self.users, ids), torch.cat([self.user_emb, emb])
+        pairs = expand(*stack_rows(rows)).to(self.seen.device)
+        pairs[0] += len(self.users)
+        seen = torch.cat([self.seen, pairs], dim=1)
+        return type(self)(emb, self.item_emb, users, self.items, seen)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         r"""Saves embeddings, ids and the pairs seen in one file in the format of
-        :obj:`safetensors`, completely or not at all.
+        :obj:`safetensors`, completely or not at all. Its tensors have the names of
+        the arguments of this class; ids are encoded by
+        :func:`~lgmrec_pyg.graph.encode_ids`.
 
         Args:
             path (str or os.PathLike): The path of the file.
@@ -183,12 +193,17 @@ class Embeddings:
         Raises:
             OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
         """
-        save_embeddings(
-            path, self.user_emb, self.item_emb, self.users, self.items, self.seen
-        )
+        tensors = {
+            'user_emb': self.user_emb,
+            'item_emb': self.item_emb,
+            'user_ids': encode_ids(self.users.ids),
+            'item_ids': encode_ids(self.items.ids),
+            'seen': self.seen,
+        }
+        save_tensors(tensors, path, FORMAT)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> 'Self':
         r"""Loads what :meth:`save` wrote, to the bit. Nothing in the file is
         executed.
 
@@ -199,26 +214,31 @@ class Embeddings:
             FileNotFoundError: If there is no such file.
             ValueError: If the file is damaged, or in another format.
         """
-        arguments = load_embeddings(path)
-        try:
-            return cls(**arguments)
-        except ValueError as error:
-            raise ValueError(f"'{os.fspath(path)}' is damaged ({error})") from error
-
-    def _check_items(self, data: HeteroData) -> None:
-        if 'ids' not in data[ITEM]:
-            return
-        ids = IdMap.of(data, ITEM).ids
-        # Those after them, if any, were added since.
-        for place, pair in enumerate(zip(self.items.ids, ids, strict=False)):
-            if pair[0] != pair[1]:
-                raise ValueError(
-                    f"'data' needs to be the graph that the model was trained on, "
-                    f'whose item {place} is {pair[0]!r} (got {pair[1]!r})'
-                )
+        metadata = load_metadata(path)
+        got = {key: metadata.get(key) for key in FORMAT}
+        with reading(path, 'embeddings and ids that this version saved'):
+            if got != FORMAT:
+                raise ValueError(f'got {got} instead of {FORMAT}')
+            return cls(**load_tensors(path, checked=True))
 
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({len(self.users)}, {len(self.items)}, '
             f'embedding_dim={self.item_emb.size(1)})'
         )
+
+
+def rankable(name: str, emb: Tensor, width: int | None = None) -> Tensor:
+    r"""Returns embeddings that can be ranked, as a contiguous tensor."""
+    if emb.dim() != 2 or emb.size(0) == 0 or width not in (None, emb.size(1)):
+        raise ValueError(
+            f"'{name}' needs to be of shape [*, {width or '*'}] with at least one row "
+            f'(got {list(emb.size())})'
+        )
+    if not bool(emb.isfinite().all()):
+        raise ValueError(f"'{name}' holds NaN or infinite values: the model diverged")
+    return emb.detach().contiguous()
+
+
+def _extended(known: IdMap, ids: Sequence[Any]) -> list[Any]:
+    return known.ids + IdMap(ids).ids

@@ -1,13 +1,19 @@
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+import torch
 from torch import Tensor
 
+from lgmrec_pyg.evaluation.topk import check_counts
 from lgmrec_pyg.graph import IdMap
+from lgmrec_pyg.recommend.lookup import Query
+from lgmrec_pyg.storage import atomic_write
 
-if TYPE_CHECKING:
-    import pandas as pd
+ENDINGS = ('.parquet', '.pq')
+ROWS = 2**18
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,11 @@ class Recommendations:
     names: tuple[str, str] = ('user', 'item')
     types: tuple[type, type] = (str, str)
 
-    def to_frame(self) -> 'pd.DataFrame':
+    def to_frame(self) -> pd.DataFrame:
         r"""Returns a table with a row per ranked item and the columns
         :obj:`user`, :obj:`item`, :obj:`score` and :obj:`rank` (from 1 on),
         without the first if there is no query to name.
         """
-        import pandas as pd
-
         several = isinstance(self.query, list)
         queries = self.query if several else [self.query]
         ids, scores = (x if several else [x] for x in (self.ids, self.scores))
@@ -72,31 +76,63 @@ def decode(
     score: Tensor,
     index: Tensor,
     items: IdMap,
-    query: Any,
+    query: Query,
     known: IdMap | None = None,
     names: tuple[str, str] = ('user', 'item'),
 ) -> Recommendations:
-    r"""Returns what :meth:`~lgmrec_pyg.evaluation.topk` found in ids.
-
-    Args:
-        score (torch.Tensor): The scores :math:`(N, k)`.
-        index (torch.Tensor): The item indices :math:`(N, k)`, filled with
-            :obj:`-1` at the end of a row.
-        items (IdMap): The ids of the items.
-        query (Any): See :class:`Recommendations`; a list of :math:`N` ids, or
-            anything else if :math:`N` is 1, or 0 for no items.
-        known (IdMap, optional): The ids that queries are among. If :obj:`None`,
-            they are numbers. (default: :obj:`None`)
-        names (Tuple[str, str], optional): See :class:`Recommendations`.
-            (default: :obj:`("user", "item")`)
+    r"""Returns what :meth:`~lgmrec_pyg.evaluation.topk` found in ids. Queries that
+    are not among known ids are numbers, and one alone has none.
     """
     count = (index >= 0).sum(dim=1).tolist()
     ids = [row[:n] for row, n in zip(items.decode(index), count, strict=True)]
     scores = [row[:n] for row, n in zip(score.tolist(), count, strict=True)]
-    if not isinstance(query, list):
-        ids, scores = (rows[0] if rows else [] for rows in (ids, scores))
     types = int if known is None else _type_of(known), _type_of(items)
-    return Recommendations(ids, scores, query, names, types)
+    if not query.is_one:
+        return Recommendations(ids, scores, query.ids, names, types)
+    name = None if known is None else query.ids[0]
+    ids, scores = (rows[0] if rows else [] for rows in (ids, scores))
+    return Recommendations(ids, scores, name, names, types)
+
+
+def write_parquet(
+    path: str | os.PathLike[str],
+    rank: Callable[[Tensor, int], tuple[Tensor, Tensor]],
+    users: IdMap,
+    items: IdMap,
+    k: int,
+) -> None:
+    r"""Ranks items for all users, and writes them into a Parquet file, a group of
+    rows at a time, see :meth:`~lgmrec_pyg.recommend.Recommender.to_parquet`.
+    """
+    check_counts(k=k)
+    k = min(k, len(items))
+    if not os.fspath(path).lower().endswith(ENDINGS):
+        raise ValueError(
+            f"'path' needs to end in one of {ENDINGS} (got '{os.fspath(path)}'). For "
+            f"other formats, write 'Recommendations.to_frame()'"
+        )
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError("Parquet needs 'pyarrow': pip install pyarrow") from error
+    user_ids, item_ids = pa.array(users.ids), pa.array(items.ids)
+    types = user_ids.type, item_ids.type, pa.float32(), pa.int64()
+    schema = pa.schema(zip(('user', 'item', 'score', 'rank'), types, strict=True))
+    with (
+        atomic_write(path) as partial,
+        parquet.ParquetWriter(partial, schema) as writer,
+    ):
+        for rows in torch.arange(len(users)).split(max(1, ROWS // k)):
+            score, index = (x.cpu() for x in rank(rows, k))
+            place, column = (index >= 0).nonzero(as_tuple=True)
+            columns = [
+                user_ids.take(pa.array(rows[place].numpy())),
+                item_ids.take(pa.array(index[place, column].numpy())),
+                pa.array(score[place, column].float().numpy()),
+                pa.array((column + 1).numpy()),
+            ]
+            writer.write_table(pa.table(columns, schema))
 
 
 def _type_of(ids: IdMap) -> type:

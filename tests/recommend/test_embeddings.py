@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from checkerboard import USERS, checkerboard
@@ -81,16 +80,15 @@ def test_from_model_with_another_graph():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        ({'user_emb': torch.ones(2, 3)}, 'of one width'),
+        ({'user_emb': torch.ones(2, 3)}, r"'item_emb' .* \[\*, 3\]"),
         ({'user_emb': torch.tensor([[1.0, float('nan')]])}, "'user_emb' holds NaN"),
         ({'item_emb': torch.ones(0, 2)}, 'at least one row'),
-        ({'user_emb': torch.ones(2, 2).long()}, 'floating-point'),
         ({'item_ids': ['a', 'b']}, "'item_ids' needs to hold 3 ids"),
         ({'user_ids': ['a', 'a']}, 'each id once'),
-        ({'seen': torch.tensor([[0], [3]])}, r"'seen' needs to hold user and item"),
-        ({'seen': torch.tensor([0, 1])}, r"'seen' needs to be an int64 tensor"),
-        ({'seen': [[0], [1]]}, r"'seen' needs to be an int64 tensor .* \(got list\)"),
-        ({'item_emb': np.ones((3, 2))}, r'floating-point tensor .* \(got ndarray\)'),
+        (
+            {'seen': torch.tensor([[0], [3]])},
+            r"'seen' needs to hold pairs .* \(got \[0, 3\]\)",
+        ),
     ],
 )
 def test_embeddings_and_ids_need_to_match(kwargs, message):

@@ -10,8 +10,9 @@ from safetensors.torch import save
 from lgmrec_pyg.recommend import Recommender
 from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
 
+TEXT = st.text(min_size=1, max_size=9).filter(lambda text: text[-1] != '\0')
 IDS = st.one_of(
-    st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=6, unique=True),
+    st.lists(TEXT, min_size=1, max_size=6, unique=True),
     st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=6, unique=True),
 )
 
@@ -55,23 +56,20 @@ def rewrite(path, **changes):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'item_emb': None}, "no tensor 'item_emb'"),
-        ({'seen': None}, "no tensor 'seen'"),
-        ({'user_ids.ends': None}, "no tensor 'user_ids.ends'"),
-        ({'item_ids': None}, "no tensor 'item_ids.bytes'"),
-        ({'user_ids.ends': torch.tensor([3, 2])}, 'needs to ascend to 5'),
-        ({'user_ids.ends': torch.tensor([3, 2**62])}, 'needs to ascend to 5'),
-        ({'user_ids.ends': torch.tensor([-3, 5])}, 'needs to ascend to 5'),
-        ({'user_ids.ends': torch.tensor([4, 5])}, 'utf-8'),
-        ({'user_ids.ends': torch.tensor([5])}, "'user_ids' needs to hold 2 ids"),
-        ({'user_ids.ends': torch.tensor([3.0, 5.0])}, 'torch.int64 and dimension 1'),
+        ({'item_emb': None}, 'item_emb'),
+        ({'users': torch.ones(2)}, 'users'),
+        ({'user_ids': torch.full((2, 16), 0xC3, dtype=torch.uint8)}, 'utf-8'),
+        ({'user_ids': torch.zeros(2, 16, dtype=torch.uint8)}, 'non-empty ids'),
+        ({'user_ids': torch.tensor([3.0, 5.0])}, 'strings or integers'),
         ({'item_ids': torch.tensor([7, 7, 9])}, 'each id once'),
         ({'item_ids': torch.tensor([7, 8])}, "'item_ids' needs to hold 3 ids"),
+        ({'item_ids': torch.tensor([[7, 8, 9]])}, "'item_ids' needs to be a one-dim"),
         ({'seen': torch.tensor([[0], [3]])}, "'seen' needs to hold"),
         ({'seen': torch.tensor([[-1], [0]])}, "'seen' needs to hold"),
-        ({'item_emb': torch.ones(3, 5)}, 'of one width'),
+        ({'seen': torch.tensor([0.5])}, 'embeddings and ids'),
+        ({'item_emb': torch.ones(3, 5)}, r"'item_emb' .* \[\*, 4\]"),
         ({'item_emb': torch.full((3, 4), float('nan'))}, 'NaN'),
-        ({'item_emb': torch.ones(3)}, 'two-dimensional'),
+        ({'item_emb': torch.ones(3)}, "'item_emb' needs to be of shape"),
     ],
 )
 def test_damage_is_named(saved, changes, message):
@@ -105,10 +103,10 @@ def test_other_formats_are_refused(tmp_path, saved):
     with pytest.raises(ValueError, match='a pickle'):
         Recommender.load(path)
     save_tensors({'user_emb': torch.ones(1, 1)}, path)
-    with pytest.raises(ValueError, match=r'of the format .* \(got None\)'):
+    with pytest.raises(ValueError, match=r'got .*None.* instead of .*embeddings'):
         Recommender.load(path)
     save_tensors(load_tensors(saved), path, {**load_metadata(saved), 'version': '1'})
-    with pytest.raises(ValueError, match=r"version '1', .* save them anew"):
+    with pytest.raises(ValueError, match=r"'version': '1'.* instead of"):
         Recommender.load(path)
     path.write_bytes(save(load_tensors(saved), load_metadata(saved)))
     with pytest.raises(ValueError, match=r'is damaged .it lacks its SHA-256'):

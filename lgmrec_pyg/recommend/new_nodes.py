@@ -1,6 +1,8 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -8,10 +10,16 @@ from torch_geometric.data import HeteroData
 from torch_geometric.utils import scatter
 
 from lgmrec_pyg.datasets.features.table import read_feature_tables
+from lgmrec_pyg.evaluation.csr_rows import stack_rows
 from lgmrec_pyg.evaluation.topk import topk
-from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, training_pairs
-from lgmrec_pyg.graph import IdMap
-from lgmrec_pyg.recommend.known_ids import of_known_type
+from lgmrec_pyg.graph import (
+    ITEM,
+    describes,
+    edge_index_of,
+    get_ids,
+    modalities,
+    training_pairs,
+)
 
 RIDGE = 1.0
 NUM_NEIGHBORS = 10
@@ -58,8 +66,8 @@ def embed_new_items(
         ValueError: If features do not match those of the graph or are not
             finite, if a new item has none, or if no item is trained.
     """
-    _check(data, item_emb, x_dict)
-    by_cosine = _has_unit_rows(item_emb)
+    _check(data, x_dict)
+    by_cosine = _of_unit_length(item_emb)
     degree = torch.bincount(training_pairs(data)[1], minlength=item_emb.size(0))
     trained = degree > 0
     weight = degree[trained].to(item_emb.dtype).log1p()
@@ -73,7 +81,11 @@ def embed_new_items(
         names = [name for name, use in zip(x_dict, pattern, strict=True) if use]
         fit = known_has[:, pattern].any(dim=1)
         rows = (new_has == pattern).all(dim=1)
-        _check_pattern(names, rows, fit)
+        if not fit.any():
+            raise ValueError(
+                f"'x_dict' needs to hold features of every item in modalities that "
+                f'trained items have (got {names} of item {int(rows.nonzero()[0])})'
+            )
         old, new = (torch.cat([pairs[name][i] for name in names], 1) for i in (0, 1))
         emb = item_emb[trained][fit].float()
         found = _predict(old[fit], emb, weight[fit], new[rows])
@@ -81,32 +93,58 @@ def embed_new_items(
     return out
 
 
-def align_features(features: Any, known: IdMap) -> tuple[list[Any], dict[str, Tensor]]:
-    r"""Returns the ids of the items that features describe, and the features of
-    every modality with a row per id, as :func:`embed_new_items` takes them.
+def embed_new_users(item_emb: Tensor, histories: Sequence[Tensor]) -> Tensor:
+    r"""Embeds users that the model was not trained on, by the mean of the
+    embeddings of the items :math:`\mathcal{N}(u)` that they have:
+
+    .. math::
+        \mathbf{e}_u = \frac{1}{|\mathcal{N}(u)|}
+        \sum_{i \in \mathcal{N}(u)} \mathbf{e}_i
+
+    Their scores are on another scale than those of trained users, which does not
+    matter to the ranking of items for a user.
 
     Args:
-        features (Dict[str, Any] or str): The features, in any of the forms of
-            :meth:`~lgmrec_pyg.datasets.add_item_features`.
-        known (IdMap): The ids of the known items. As for those, integers become
-            strings where these are.
+        item_emb (torch.Tensor): The item embeddings
+            :math:`(|\mathcal{I}|, d)`.
+        histories (Sequence[torch.Tensor]): The indices of the items of every new
+            user.
 
     Raises:
-        ValueError: If features are malformed, or their ids of another type.
+        ValueError: If a history is empty.
     """
-    import pandas as pd
+    rowptr, items = (x.to(item_emb.device) for x in stack_rows(histories))
+    empty = (rowptr.diff() == 0).nonzero().flatten()
+    if empty.numel() > 0:
+        raise ValueError(
+            f"'histories' needs to hold at least one item for every user (got none "
+            f'for user {int(empty[0])})'
+        )
+    return torch.nn.functional.embedding_bag(items, item_emb, rowptr[:-1], mode='mean')
 
-    tables = {
-        name: (of_known_type(table.ids, known, f'features[{name!r}]'), table.x)
-        for name, table in read_feature_tables(features).items()
-    }
-    if not tables:
-        raise ValueError("'features' needs to hold a modality (got none)")
-    ids = pd.Index(pd.unique(np.concatenate([rows for rows, _ in tables.values()])))
+
+def align_features(
+    data: HeteroData, known: list[Any], features: Any
+) -> tuple[list[Any], dict[str, Tensor]]:
+    r"""Returns the ids of the items that features describe, and the features of
+    every modality with a row per id, as :func:`embed_new_items` takes them.
+    Integer ids become strings where those of the known items are.
+    """
+    trained = get_ids(data, ITEM) or []  # Others were added since.
+    if trained != known[: len(trained)]:
+        raise ValueError(
+            "'data' needs to be the graph that the model was trained on (got other ids "
+            'of items)'
+        )
+    tables = read_feature_tables(features)
+    rows = {name: table.ids for name, table in tables.items()}
+    if isinstance(known[0], str):
+        rows = {name: ids.astype(str).astype(object) for name, ids in rows.items()}
+    ids = pd.Index(pd.unique(np.concatenate(list(rows.values()))))
     x_dict = {}
-    for name, (rows, x) in tables.items():
-        row = torch.from_numpy(ids.get_indexer(rows))
-        x_dict[name] = scatter(x, row, dim=0, dim_size=len(ids), reduce='mean')
+    for name, table in tables.items():
+        row = torch.from_numpy(ids.get_indexer(rows[name]))
+        x_dict[name] = scatter(table.x, row, dim=0, dim_size=len(ids), reduce='mean')
     return ids.tolist(), x_dict
 
 
@@ -124,8 +162,7 @@ def _predict(source: Tensor, emb: Tensor, weight: Tensor, target: Tensor) -> Ten
 
 
 def _item_features(data: HeteroData, name: str) -> Tensor:
-    x = data[name].x
-    x = x.float()
+    x = data[name].x.float()
     node, item = edge_index_of(data[describes(name)])
     return scatter(x[node], item, dim=0, dim_size=data[ITEM].num_nodes, reduce='mean')
 
@@ -149,25 +186,7 @@ def _standardize(known: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
     return out[0], out[1]
 
 
-def _check_pattern(names: list[str], rows: Tensor, fit: Tensor) -> None:
-    if not names:
-        raise ValueError(
-            f"'x_dict' needs to hold features of every item (got none of item "
-            f'{int(rows.nonzero()[0])})'
-        )
-    if not fit.any():
-        raise ValueError(
-            f"'data' needs to hold items with training pairs and features of {names} "
-            f'(got none)'
-        )
-
-
-def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> None:
-    if item_emb.size(0) != data[ITEM].num_nodes:
-        raise ValueError(
-            f"'item_emb' needs to have {data[ITEM].num_nodes} rows, one per item of "
-            f"'data' (got {item_emb.size(0)})"
-        )
+def _check(data: HeteroData, x_dict: dict[str, Tensor]) -> None:
     if not x_dict or not set(x_dict) <= set(modalities(data)):
         raise ValueError(
             f"'x_dict' needs to hold some of the modalities {modalities(data)} (got "
@@ -176,26 +195,20 @@ def _check(data: HeteroData, item_emb: Tensor, x_dict: dict[str, Tensor]) -> Non
     num_items = next(iter(x_dict.values())).size(0)
     for name, x in x_dict.items():
         shape = [num_items, data[name].num_features]
-        if list(x.size()) != shape:
+        if list(x.size()) != shape or not bool(x.isfinite().all()):
             raise ValueError(
-                f"'x_dict[{name!r}]' needs to be of shape {shape} (got "
+                f"'x_dict[{name!r}]' needs to be finite and of shape {shape} (got "
                 f'{list(x.size())})'
             )
-        if not bool(x.isfinite().all()):
-            row = int((~x.isfinite()).any(dim=1).nonzero()[0])
-            raise ValueError(
-                f"'x_dict[{name!r}]' needs to be finite (got otherwise in row {row})"
-            )
         too_long = bool((x.float().norm(dim=1) > 1 + TOLERANCE).any())
-        if too_long and _has_unit_rows(data[name].x):
+        if too_long and _of_unit_length(data[name].x):
             raise ValueError(
-                f"'x_dict[{name!r}]' needs to be on the scale of 'data', whose rows "
-                f'are of unit length: pass the graph as it was before '
-                f"'StandardizeFeatures'"
+                f"'x_dict[{name!r}]' needs to be on the scale of 'data': pass the "
+                f"graph as it was before 'StandardizeFeatures'"
             )
 
 
-def _has_unit_rows(x: Tensor) -> bool:
+def _of_unit_length(x: Tensor) -> bool:
     norm = x.float().norm(dim=1)
     norm = norm[norm > 0]
     return norm.numel() > 0 and bool(((norm - 1).abs() < TOLERANCE).all())

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import INTERACTS, describes
-from lgmrec_pyg.recommend import Recommender, embed_new_items
-from lgmrec_pyg.recommend.new_items import _predict
+from lgmrec_pyg.graph import INTERACTS, describes, set_ids
+from lgmrec_pyg.recommend import Recommender, embed_new_items, embed_new_users
+from lgmrec_pyg.recommend.new_nodes import _predict
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 NUM_ITEMS, NUM_NEW, NUM_TRAINED = 240, 60, 220
@@ -117,7 +117,7 @@ def test_an_item_without_features_is_named():
     for x in new.values():
         x[7] = 0
     with pytest.raises(
-        ValueError, match=r'features of every item \(got none of item 7'
+        ValueError, match=r'features of every item .* \(got \[\] of item 7'
     ):
         embed_new_items(data, item_emb, new)
 
@@ -125,13 +125,11 @@ def test_an_item_without_features_is_named():
 def test_needs_trained_items_with_features():
     data, item_emb, new, _ = planted_graph()
     data['text'].x = torch.zeros_like(data['text'].x)
-    with pytest.raises(ValueError, match=r"training pairs and features of \['text'\]"):
+    with pytest.raises(ValueError, match=r"trained items have \(got \['text'\]"):
         embed_new_items(data, item_emb, {'text': new['text']})
     data[INTERACTS].edge_index = torch.empty(2, 0, dtype=torch.long)
-    with pytest.raises(ValueError, match=r'training pairs and features of'):
+    with pytest.raises(ValueError, match=r'that trained items have'):
         embed_new_items(data, item_emb, new)
-    with pytest.raises(ValueError, match=r"'item_emb' needs to have 240 rows"):
-        embed_new_items(data, item_emb[:5], new)
 
 
 def test_with_new_items_by_their_ids():
@@ -148,16 +146,17 @@ def test_with_new_items_by_their_ids():
 
 def test_new_items_need_the_graph_of_training():
     data, item_emb, new, _ = planted_graph()
-    data['item'].ids = [f'sku-{i}' for i in range(NUM_ITEMS)]
-    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=data['item'].ids)
+    ids = [f'sku-{i}' for i in range(NUM_ITEMS)]
+    set_ids(data, 'item', ids)
+    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=ids)
     features = {'text': ([f'new-{i}' for i in range(NUM_NEW)], new['text'])}
     more = recommender.with_new_items(data, features)
     features = {'text': (['newer'], new['text'][:1])}
     assert 'newer' in more.with_new_items(data, features).items
 
     other = data.clone()
-    other['item'].ids = [*data['item'].ids[:-2], *data['item'].ids[:-3:-1]]
-    message = r"'data' .* whose item 238 is 'sku-238' \(got 'sku-239'\)"
+    set_ids(other, 'item', ids[::-1])
+    message = r"'data' needs to be the graph .* \(got other ids of items"
     with pytest.raises(ValueError, match=message):
         recommender.with_new_items(other, features)
 
@@ -210,8 +209,9 @@ def test_items_without_a_modality_fit_any_scale():
 @pytest.mark.parametrize('text_ids', [str, int])
 def test_integer_ids_become_strings_where_those_are(image_ids, text_ids):
     data, item_emb, new, _ = planted_graph()
-    data['item'].ids = [str(i) for i in range(NUM_ITEMS)]  # As from a CSV file.
-    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=data['item'].ids)
+    ids = [str(i) for i in range(NUM_ITEMS)]  # As from a CSV file.
+    set_ids(data, 'item', ids)
+    recommender = Recommender(torch.randn(30, 8), item_emb, item_ids=ids)
     ids = range(1000, 1000 + NUM_NEW)
     features = {
         'image': ([image_ids(i) for i in ids], new['image']),
@@ -221,7 +221,7 @@ def test_integer_ids_become_strings_where_those_are(image_ids, text_ids):
     assert out.items.ids[NUM_ITEMS:] == [str(i) for i in ids]
     assert torch.equal(out.item_emb[NUM_ITEMS:], embed_new_items(data, item_emb, new))
     known = {'text': ([7], new['text'][:1])}
-    with pytest.raises(ValueError, match=r"'ids' needs to hold new ids .* '7'"):
+    with pytest.raises(ValueError, match=r"'item_ids' .* once \(got '7'"):
         recommender.with_new_items(data, known)
 
 
@@ -229,9 +229,23 @@ def test_strings_do_not_become_integers():
     data, item_emb, new, _ = planted_graph()
     recommender = Recommender(torch.randn(30, 8), item_emb)
     features = {'text': ([str(i) for i in range(1000, 1000 + NUM_NEW)], new['text'])}
-    message = (
-        r"'features\['text'\]' needs to hold integers such as 0 "
-        r"\(got strings such as '1000'\)"
-    )
+    message = r"'item_ids' needs .* strings or integers, not both .* '1000' in"
     with pytest.raises(ValueError, match=message):
         recommender.with_new_items(data, features)
+
+
+def test_mean_of_the_items_by_hand():
+    item_emb = torch.tensor([[1.0, 2.0], [3.0, 0.0], [-1.0, 4.0]])
+    histories = [torch.tensor([0, 1]), torch.tensor([2]), torch.tensor([2, 0, 1])]
+    expected = [[2.0, 1.0], [-1.0, 4.0], [1.0, 2.0]]
+    assert embed_new_users(item_emb, histories).tolist() == expected
+
+
+def test_no_users():
+    assert embed_new_users(torch.ones(3, 2), []).size() == (0, 2)
+
+
+def test_empty_history_is_named():
+    histories = [torch.tensor([0]), torch.tensor([], dtype=torch.long)]
+    with pytest.raises(ValueError, match=r"'histories' needs .* \(got none for user 1"):
+        embed_new_users(torch.ones(3, 2), histories)
