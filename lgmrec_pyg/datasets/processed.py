@@ -4,7 +4,9 @@ from typing import Any
 
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.storage.plain import DAMAGE, load_plain
+from lgmrec_pyg.storage import load_plain
+
+DAMAGE = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def load_note(path: str) -> Any:

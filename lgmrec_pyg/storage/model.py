@@ -1,22 +1,30 @@
+import inspect
 import json
 import os
+import os.path as osp
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg import __version__
-from lgmrec_pyg.graph import IdMap
-from lgmrec_pyg.storage.card import member, open_folder, save_folder
-from lgmrec_pyg.storage.fingerprint import fingerprint
-from lgmrec_pyg.storage.json_file import load_json
-from lgmrec_pyg.storage.matching import check_same_graph, check_sizes
-from lgmrec_pyg.storage.rebuild import check_finite, check_settings, rebuild
-from lgmrec_pyg.storage.tensors import serialize
+from lgmrec_pyg.graph import ITEM, USER, IdMap
+from lgmrec_pyg.nn import models
+from lgmrec_pyg.storage.atomic import atomic_write
+from lgmrec_pyg.storage.digest import check_graph, fingerprint
+from lgmrec_pyg.storage.reading import reading
+from lgmrec_pyg.storage.tensors import load_metadata, read_tensors, save_tensors
+
+FILE, CARD, IDS = 'model.safetensors', 'card.json', 'lgmrec_pyg.ids'
+FORMAT, VERSION = 'lgmrec_pyg.model', 3
+PACKAGES = ('torch', 'torch_geometric', 'safetensors')
+NEEDS = f'a saved model, undamaged and of version {VERSION}'
+MAX_LENGTH, MAX_NUMBER = 256, 10_000
 
 
 def save_model(
@@ -28,11 +36,9 @@ def save_model(
 ) -> None:
     r"""Saves a model in a folder, from which :func:`load_model` rebuilds it.
 
-    The folder holds :obj:`card.json`, which is meant to be read: the class of
-    the model, its settings, the fingerprint of its graph, metrics, and versions.
-    Next to it are the weights in the format of :obj:`safetensors` and the ids of
-    users and items. A model that was in the folder before stays as it is until
-    the new one is complete.
+    All of it is in :obj:`model.safetensors`, which is replaced as a whole: weights,
+    ids, and a card with the class of the model, its settings, the fingerprint of its
+    graph, metrics, and versions. :obj:`card.json` is a copy of the card, to be read.
 
     .. code-block:: python
 
@@ -53,33 +59,44 @@ def save_model(
         ValueError: If the model has no :obj:`settings`, weights that are not
             finite or of several types, or other sizes than :obj:`data`.
     """
+    model = getattr(model, '_orig_mod', model)  # Of one that is compiled.
     settings = getattr(model, 'settings', None)
     if not isinstance(settings, dict):
         raise ValueError(
-            f"'model' needs to have 'settings', a dictionary of the arguments of its "
-            f"constructor (got '{type(model).__name__}' without)"
+            f"'model' needs to have 'settings', the arguments of its constructor (got "
+            f"'{type(model).__name__}' without)"
         )
-    check_settings(type(model), settings)
     tensors = model.state_dict()
     card: dict[str, Any] = {
+        'format': FORMAT,
+        'version': VERSION,
         'class': type(model).__name__,
         'settings': settings,
-        'dtype': _dtype_of(tensors),
-        'num_weights': sum(tensor.numel() for tensor in tensors.values()),
-        'weights': {},
-        'ids': None,
+        'dtype': str(_dtype_of(tensors)).removeprefix('torch.'),
         'data': None if data is None else fingerprint(data),
         'metrics': metrics,
-        'packages': _packages(),
+        'packages': {
+            'python': platform.python_version(),
+            'lgmrec_pyg': __version__,
+            **{name: version(name) for name in PACKAGES},
+        },
     }
-    check_finite(tensors, "'model'")
-    contents: dict[str, Any] = {'weights': lambda: serialize(tensors)}
     if data is not None:
-        check_sizes(settings, card['data'], "'model'")
-        ids = {kind: IdMap.of(data, kind).ids for kind in _kinds_with_ids(data)}
-        if ids:
-            contents['ids'] = lambda: [json.dumps(ids).encode()]
-    save_folder(os.fspath(path), card, contents)
+        check_graph(settings, {}, card['data'], "'model'")
+        kinds = [kind for kind in (USER, ITEM) if 'ids' in data[kind]]
+        ids = json.dumps({kind: IdMap.of(data, kind).ids for kind in kinds}).encode()
+        tensors = {**tensors, IDS: torch.frombuffer(bytearray(ids), dtype=torch.uint8)}
+    try:
+        text = json.dumps(card, indent=2, allow_nan=False, default=lambda x: x.item())
+        _check_settings(type(model), json.loads(text)['settings'], tensors)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'settings' and 'metrics' need to hold finite numbers, strings, lists and "
+            f"dictionaries, and 'settings' arguments of the model ({error})"
+        ) from error
+    save_tensors(tensors, osp.join(path, FILE), {'card': text})
+    with atomic_write(osp.join(path, CARD)) as partial, open(partial, 'w') as file:
+        file.write(text + '\n')
 
 
 def load_model(
@@ -96,14 +113,15 @@ def load_model(
     Args:
         path (str or os.PathLike): The folder of the model.
         data (HeteroData, optional): The graph to use the model with. If it is
-            not the one of its training, which its fingerprint tells, an error
-            says what differs, see :func:`~lgmrec_pyg.storage.fingerprint`.
+            not the one of its training, which its
+            :func:`~lgmrec_pyg.storage.fingerprint` tells, an error says what
+            differs, or a warning if it is the values of features alone.
             (default: :obj:`None`)
         any_data (bool, optional): If set to :obj:`True`, the graph may differ in
             its interactions and features, *e.g.*, because there are new ones,
             but not in its sizes and ids. (default: :obj:`False`)
         model_class (type, optional): The class of the model, if it is none of
-            this package. (default: :obj:`None`)
+            :obj:`lgmrec_pyg.nn.models`. (default: :obj:`None`)
         **overrides (optional): Arguments of the constructor that replace those
             of the saved model, *e.g.*, :obj:`contrast`, which is not saved.
 
@@ -112,12 +130,38 @@ def load_model(
         ValueError: If the model is damaged, of an unknown class, or does not
             belong to :obj:`data`.
     """
-    path = os.fspath(path)
-    with open_folder(path) as card:
-        if data is not None:
-            check_same_graph(card, fingerprint(data), any_data, path)
-        file = member(path, card, 'weights')
-        return rebuild(card, file, model_class, overrides).eval()
+    file = osp.join(path, FILE)
+    tensors, metadata = read_tensors(file)
+    tensors.pop(IDS, None)
+    card = _card_of(metadata, file)
+    cls = _class_of(card['class'], model_class, file)
+    inspect.signature(cls).bind_partial(**overrides)  # No error of the file.
+    with reading(file, NEEDS), torch.random.fork_rng(devices=[]):
+        _check_settings(cls, card['settings'], tensors)
+        settings = {**card['settings'], **overrides}
+        with torch.device('meta'):  # Without memory, of which some ask too much.
+            cls(**settings).load_state_dict(tensors, assign=True)
+        model = cls(**settings).to(_dtype_of(tensors))
+        model.load_state_dict(tensors)
+    if data is not None:
+        known = card['data'] or {}
+        check_graph(model.settings, known, fingerprint(data), f"'{file}'", any_data)
+    return model.eval()
+
+
+def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    r"""Loads the card of a saved model: its class, settings and metrics, and
+    what it was trained on and with.
+
+    Args:
+        path (str or os.PathLike): The folder of the model.
+
+    Raises:
+        FileNotFoundError: If the folder holds no model.
+        ValueError: If the card is damaged, or of another version.
+    """
+    file = osp.join(path, FILE)
+    return _card_of(load_metadata(file), file)
 
 
 def load_ids(path: str | os.PathLike[str]) -> dict[str, IdMap]:
@@ -131,42 +175,64 @@ def load_ids(path: str | os.PathLike[str]) -> dict[str, IdMap]:
         FileNotFoundError: If the folder holds no model.
         ValueError: If the ids are damaged.
     """
-    path = os.fspath(path)
-    with open_folder(path) as card:
-        if card['ids'] is None:
-            return {}
-        file = member(path, card, 'ids')
-        content = load_json(file, card['ids']['bytes'])
-    out = {}
-    for kind, ids in content.items():
-        key = f'num_{kind}s'
-        size = card['settings'].get(key, (card['data'] or {}).get(key))
-        try:
-            out[kind] = IdMap(ids)
-        except ValueError as error:
-            raise ValueError(f"'{file}' is damaged ({error})") from error
-        if len(out[kind]) != size:
-            raise ValueError(
-                f"'{file}' needs to hold {size} ids of {kind}s (got {len(out[kind])})"
-            )
-    return out
+    file = osp.join(path, FILE)
+    tensors, metadata = read_tensors(file)
+    card = _card_of(metadata, file)
+    with reading(file, NEEDS):
+        ids = json.loads(tensors[IDS].numpy().tobytes()) if IDS in tensors else {}
+        out = {kind: IdMap(values) for kind, values in ids.items()}
+        for kind, values in out.items():
+            if len(values) != card['data'][f'num_{kind}s']:
+                raise ValueError(f'it holds {len(values)} ids of {kind}s')
+        return out
 
 
-def _kinds_with_ids(data: HeteroData) -> Iterator[str]:
-    return (kind for kind in ('user', 'item') if 'ids' in data[kind])
+def _card_of(metadata: dict[str, str], file: str) -> dict[str, Any]:
+    with reading(file, NEEDS):
+        card = json.loads(metadata['card'])
+        kind = card['format'], card['version'], type(card['settings'])
+        if kind != (FORMAT, VERSION, dict) or not isinstance(card['data'] or {}, dict):
+            raise ValueError(f'it is {kind}')
+        return card
 
 
-def _packages() -> dict[str, str]:
-    names = ('torch', 'torch_geometric', 'safetensors')
-    out = {'python': platform.python_version(), 'lgmrec_pyg': __version__}
-    return out | {name: version(name) for name in names}
+def _class_of(name: str, given: type[Module] | None, file: str) -> type[Module]:
+    if given is None and name in models.__all__:
+        given = getattr(models, name)
+    if not isinstance(given, type) or given.__name__ != name:
+        raise ValueError(
+            f"'model_class' needs to be {name!r:.100}, the class of '{file}', unless "
+            f"it is in 'lgmrec_pyg.nn.models' (got {given})"
+        )
+    return given
 
 
-def _dtype_of(tensors: dict[str, Tensor]) -> str:
+def _check_settings(
+    cls: type[Module], settings: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
+    # They are arguments, and build no more than there are weights of.
+    inspect.signature(cls).bind(**settings)
+    numbers = [size for tensor in tensors.values() for size in tensor.shape]
+    largest, longest = max(MAX_NUMBER, *numbers), max(MAX_LENGTH, len(tensors))
+    for value in _nested(settings):
+        if isinstance(value, int) and value > largest:
+            raise ValueError(f'{value} exceeds all sizes of weights')
+        if isinstance(value, (dict, list)) and len(value) > longest:
+            raise ValueError(f'{len(value)} entries of {value!r:.50} lack weights')
+
+
+def _nested(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, (dict, list)):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _nested(entry)
+
+
+def _dtype_of(tensors: dict[str, Tensor]) -> torch.dtype:
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"'{name}' needs to hold finite weights")
     dtypes = {x.dtype for x in tensors.values() if x.is_floating_point()}
     if len(dtypes) != 1:
-        raise ValueError(
-            f"'model' needs to hold floating-point weights of one type (got "
-            f'{sorted(map(str, dtypes))})'
-        )
-    return str(dtypes.pop()).removeprefix('torch.')
+        raise ValueError(f'Weights need to be of one type (got {dtypes})')
+    return dtypes.pop()

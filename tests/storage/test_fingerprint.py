@@ -8,7 +8,6 @@ from torch_geometric.typing import WITH_TORCH_SPARSE
 from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.graph import INTERACTS, describes
 from lgmrec_pyg.storage import fingerprint
-from lgmrec_pyg.storage.matching import differences
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
 LAYOUTS = ['csr', 'edge_index', *['torch_sparse'] * WITH_TORCH_SPARSE]
@@ -47,7 +46,6 @@ def test_the_order_of_edges_does_not_matter(data):
 def test_it_survives_json(data):
     expected = fingerprint(data)
     assert json.loads(json.dumps(expected)) == expected
-    assert differences(expected, expected) == []
     assert (expected['num_users'], expected['num_items']) == (100, 80)
     assert expected['num_pairs'] == data[INTERACTS].edge_index.size(1)
 
@@ -61,14 +59,6 @@ def change_a_pair(data):
 
 def drop_a_pair(data):
     data[INTERACTS].edge_index = data[INTERACTS].edge_index[:, :-1]
-
-
-def swap_features(data):
-    data['image'].x = data['image'].x.roll(1, dims=0)
-
-
-def swap_columns(data):
-    data['text'].x = data['text'].x.roll(1, dims=1)
 
 
 def change_a_row(data):
@@ -96,87 +86,38 @@ def reorder(data):
     data['item'].ids = data['item'].ids[::-1]
 
 
+def to_strings(data):
+    data['item'].ids = [str(x) for x in data['item'].ids]
+
+
 def drop_text(data):
     del data['text']
     del data[describes('text')]
 
 
+def drop_ids(data):
+    del data['user'].ids
+
+
 CHANGES = {
-    change_a_pair: ['other training pairs'],
-    drop_a_pair: ['727 training pairs instead of 728'],
-    StandardizeFeatures(): [
-        "other features of 'image'",
-        "other features of 'text'",
-    ],
-    swap_features: ["other features of 'image'"],
-    swap_columns: ["other features of 'text'"],
-    change_a_row: ["other features of 'image'"],
-    cut_features: ["features of 'text' of shape [75, 7] instead of [75, 8]"],
-    widen_features: ["features of 'text' of dtype float64 instead of float32"],
-    describe_others: ["other items described by 'text'"],
-    rename: ['other ids of users'],
-    reorder: ['other ids of items'],
-    drop_text: ["no features of 'text'"],
+    change_a_pair: ['training pairs'],
+    drop_a_pair: ['num_pairs', 'training pairs'],
+    StandardizeFeatures(): ["values of 'image'", "values of 'text'"],
+    change_a_row: ["values of 'image'"],
+    cut_features: ["values of 'text'", "width of 'text'"],
+    widen_features: ["values of 'text'"],
+    describe_others: ["items described by 'text'"],
+    rename: ['user ids'],
+    reorder: ['item ids'],
+    to_strings: ['item ids'],
+    drop_ids: ['user ids'],
+    drop_text: ["items described by 'text'", "values of 'text'", "width of 'text'"],
 }
 
 
 @pytest.mark.parametrize('change', list(CHANGES))
-def test_every_difference_is_named(data, change):
+def test_every_difference_has_a_name(data, change):
     expected = fingerprint(data)
-    data = change(data) or data
-    assert differences(expected, fingerprint(data)) == CHANGES[change]
-
-
-def test_rounding_does_not_matter(data):
-    expected = fingerprint(data)
-    noise = 1 + 1e-7 * torch.randn_like(data['image'].x)
-    data['image'].x *= noise
-    got = fingerprint(data)
-    assert got != expected
-    assert differences(expected, got) == []
-
-
-@pytest.mark.parametrize('scale', [1e-8, 1e4, 1e8, 1e12])
-def test_large_columns_do_not_hide_small_ones(data, scale):
-    data['image'].x[:, 2] *= scale
-    expected = fingerprint(data)
-    x = data['image'].x
-    for column in range(x.size(1)):
-        changes = [x[:, column].roll(1), x[:, column] * 1.001, -x[:, column]]
-        changes += [x[:, column].where(torch.arange(x.size(0)) != 7, x[8, column])]
-        for change in changes:
-            data['image'].x = x.clone()
-            data['image'].x[:, column] = change
-            found = differences(expected, fingerprint(data))
-            assert found == ["other features of 'image'"]
-    data['image'].x = x * (1 + 1e-7 * torch.randn_like(x))
-    assert differences(expected, fingerprint(data)) == []
-
-
-def test_one_changed_row_among_many_is_seen():
-    data = SyntheticMultimodal('tiny')[0]
-    x = torch.nn.functional.normalize(torch.randn(20_000, 8))
-    data['image'].x = x
-    owner = torch.arange(20_000) % 80
-    data[describes('image')].edge_index = torch.stack([torch.arange(20_000), owner])
-    expected = fingerprint(data)
-    for row in torch.randint(20_000, (20,)).tolist():
-        kept = x[row].clone()
-        x[row] = torch.nn.functional.normalize(torch.randn(8), dim=0)
-        assert differences(expected, fingerprint(data)) == ["other features of 'image'"]
-        x[row] = kept
-
-
-def test_ids_and_modalities_that_only_one_side_has_do_not_count(data):
-    with_ids = fingerprint(data)
-    del data['user'].ids
-    without = fingerprint(data)
-    assert differences(with_ids, without) == differences(without, with_ids) == []
-    drop_text(data)
-    assert differences(fingerprint(data), with_ids) == []
-
-
-def test_strings_and_integers_are_different_ids(data):
-    expected = fingerprint(data)
-    data['item'].ids = [str(x) for x in data['item'].ids]
-    assert differences(expected, fingerprint(data)) == ['other ids of items']
+    got = fingerprint(change(data) or data)
+    names = {name for name in expected if expected[name] != got.get(name)}
+    assert sorted(names) == CHANGES[change]

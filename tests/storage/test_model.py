@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -59,13 +60,14 @@ def test_the_card_is_readable(saved, data):
     text = (saved / 'card.json').read_text()
     assert text.startswith('{\n  "format": "lgmrec_pyg.model",')
     card = load_card(saved)
+    assert json.loads(text) == card
     assert card['class'] == 'LGMRec'
     assert card['settings']['embedding_dim'] == 8
     assert card['settings']['feature_dims'] == {'image': 4, 'text': 7}
     assert card['metrics'] == {'Recall@20': 0.1 + 0.2}
     assert card['data']['num_pairs'] == data[INTERACTS].edge_index.size(1)
     assert card['packages']['torch'] == torch.__version__
-    assert len(files(saved)) == 3
+    assert files(saved) == ['card.json', 'model.safetensors']
 
 
 def test_ids(saved, data, tmp_path):
@@ -109,9 +111,9 @@ def test_overrides(saved):
     model = load_model(saved, contrast=contrast, dropout=0.0)
     assert model.contrast is contrast
     assert model.settings['dropout'] == 0.0
-    with pytest.raises(ValueError, match=r"got \['depth'\], which it lacks"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'depth'"):
         load_model(saved, depth=3)
-    with pytest.raises(ValueError, match=r'F32 of shape \[11, 9\] \(got F32 of shape'):
+    with pytest.raises(ValueError, match='size mismatch for user_emb'):
         load_model(saved, embedding_dim=9)
 
 
@@ -126,9 +128,13 @@ class Popularity(Module):
 def test_classes_of_others(tmp_path):
     model = Popularity(5)
     save_model(model, tmp_path)
-    with pytest.raises(ValueError, match=r"'model_class' .* 'Popularity' \(got None"):
+    with pytest.raises(
+        ValueError, match=r"'model_class' .* 'Popularity', .* \(got None"
+    ):
         load_model(tmp_path)
-    with pytest.raises(ValueError, match=r"'model_class' .* 'Popularity' \(got <class"):
+    with pytest.raises(
+        ValueError, match=r"'model_class' .* 'Popularity', .* \(got <class"
+    ):
         load_model(tmp_path, model_class=LGMRec)
     other = load_model(tmp_path, model_class=Popularity)
     assert torch.equal(other.layer.weight, model.layer.weight)
@@ -164,18 +170,17 @@ def test_what_cannot_be_saved(tmp_path, data):
     model = LGMRec.from_data(data)
     with pytest.raises(ValueError, match='finite numbers, strings, lists'):
         save_model(model, tmp_path / 'a', metrics={'Recall@20': float('nan')})
-    with pytest.raises(ValueError, match='at most 1048576 bytes'):
-        save_model(model, tmp_path / 'a', metrics={'log': 2**20 * 'x'})
-    with pytest.raises(ValueError, match=r"'num_users' of 'data' .* 11.*\(got 12\)"):
+    with pytest.raises(ValueError, match=r'num_users is 12 instead of 11'):
         save_model(model, tmp_path / 'a', data=irregular_graph(num_users=12))
     model.user_embedding.double()
-    with pytest.raises(ValueError, match=r'of one type \(got .*float32.*float64'):
+    with pytest.raises(ValueError, match='need to be of one type'):
         save_model(model, tmp_path / 'a')
     model.user_embedding.float().weight.data[3, 1] = float('nan')
-    with pytest.raises(ValueError, match=r"'user_embedding.weight' .*\(got 1 that are"):
+    with pytest.raises(ValueError, match=r"'user_embedding.weight' .* finite weights"):
         save_model(model, tmp_path / 'a')
+    model = LGMRec.from_data(data)
     model.settings['hidden'] = ()
-    with pytest.raises(ValueError, match=r"got \['hidden'\]"):
+    with pytest.raises(ValueError, match="unexpected keyword argument 'hidden'"):
         save_model(model, tmp_path / 'a')
     assert files(tmp_path) == []
 
@@ -184,45 +189,59 @@ def test_another_graph_is_refused(saved, data):
     load_model(saved, data=ToAdjacency()(DegreeNorm()(data.clone())))
     other = data.clone()
     other[INTERACTS].edge_index = other[INTERACTS].edge_index[:, 1:]
-    message = r'got \d+ training pairs instead of \d+\): prepare it'
+    message = r'got num_pairs is \d+ instead of \d+; other training pairs\): prepare it'
     with pytest.raises(ValueError, match=message):
         load_model(saved, data=other)
     load_model(saved, data=other, any_data=True)
-    message = r"got other features of 'image', other features of 'text'\)"
-    with pytest.raises(ValueError, match=message):
-        load_model(saved, data=StandardizeFeatures()(data.clone()))
+    del data['user'].ids
+    load_model(saved, data=data)
+
+
+@pytest.mark.parametrize('change', [StandardizeFeatures(), lambda x: x])
+def test_a_warning_names_other_features(saved, data, change):
+    other = change(data.clone())
+    if other['text'].x.equal(data['text'].x):  # Saved in half precision.
+        other['image'].x, other['text'].x = (
+            data['image'].x.half(),
+            data['text'].x.half(),
+        )
+    message = r"got other values of 'image'; other values of 'text'\): prepare it"
+    with pytest.warns(UserWarning, match=message):
+        load_model(saved, data=other)
+    load_model(saved, data=other, any_data=True)
 
 
 @pytest.mark.parametrize('any_data', [False, True])
 def test_other_sizes_and_ids_are_always_refused(saved, data, any_data):
-    with pytest.raises(ValueError, match=r"'num_items' .* 9, .*\(got 10\)"):
+    with pytest.raises(ValueError, match='num_items is 10 instead of 9'):
         load_model(saved, data=irregular_graph(num_items=10), any_data=any_data)
-    with pytest.raises(ValueError, match=r"'text' .* width 7, .*\(got none\)"):
+    with pytest.raises(ValueError, match="width of 'text' is None instead of 7"):
         load_model(saved, data=irregular_graph(1), any_data=any_data)
     data['image'].x = data['image'].x[:, 1:]
-    with pytest.raises(ValueError, match=r"'image' .* width 4, .*\(got 3\)"):
+    with pytest.raises(ValueError, match="width of 'image' is 3 instead of 4"):
         load_model(saved, data=data, any_data=any_data)
     data = irregular_graph(dtype=torch.float32)
     data['user'].ids = [f'u{i}' for i in range(11)][::-1]
-    with pytest.raises(ValueError, match=r'user ids .* in the same order'):
+    with pytest.raises(ValueError, match='other user ids'):
         load_model(saved, data=data, any_data=any_data)
 
 
-def test_saving_again_leaves_nothing_behind(saved, data):
-    old = files(saved)
+def test_compiled_models_are_saved_like_others(tmp_path, data):
+    model = LGMRec.from_data(data, embedding_dim=8)
+    save_model(torch.compile(model), tmp_path)
+    other = load_model(tmp_path).state_dict()
+    assert all(torch.equal(other[name], x) for name, x in model.state_dict().items())
+
+
+def test_saving_again_leaves_other_files_alone(saved, data):
     (saved / 'notes.txt').write_text('mine')
-    (saved / f'.model-{12 * "a"}.safetensors.{16 * "0"}.tmp').write_text('half')
-    model = LGMRec.from_data(data, embedding_dim=4)
-    save_model(model, saved)
-    new = files(saved)
-    assert len(new) == 3
-    assert {'card.json', 'notes.txt'} < set(new)
-    assert not set(old) & set(new) - {'card.json'}
+    (saved / f'.model.safetensors.{16 * "0"}.tmp').write_text('half')
+    save_model(LGMRec.from_data(data, embedding_dim=4), saved)
+    assert files(saved) == ['card.json', 'model.safetensors', 'notes.txt']
     assert load_model(saved).settings['embedding_dim'] == 4
 
 
 def test_no_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match='holds no saved model'):
-        load_model(tmp_path)
-    with pytest.raises(FileNotFoundError, match='holds no saved model'):
-        load_model(tmp_path / 'missing')
+    for path in (tmp_path, tmp_path / 'missing'):
+        with pytest.raises(FileNotFoundError, match=r'model\.safetensors'):
+            load_model(path)

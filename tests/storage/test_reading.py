@@ -22,7 +22,7 @@ def test_whatever_goes_wrong_names_the_file(tmp_path, content):
 def test_a_missing_file_is_a_missing_file(tmp_path):
     path = tmp_path / 'run.json'
     with pytest.raises(FileNotFoundError, match=r'run\.json'), reading(path, 'any'):
-        path.open().close()
+        path.read_text()
 
 
 def test_an_error_of_the_system_without_a_name_gets_one(tmp_path):

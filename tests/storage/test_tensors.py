@@ -1,15 +1,13 @@
 import json
-import struct
-from contextlib import suppress
+import os
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 from lgmrec_pyg.storage import load_metadata, load_tensors, save_tensors
-from lgmrec_pyg.storage.tensors import DTYPES, serialize
 
 TENSORS = {
     'weight': torch.randn(3, 5),
@@ -30,24 +28,25 @@ def equal(a, b):
     shapes=st.dictionaries(
         st.text(min_size=1, max_size=8).filter(lambda name: name != '__metadata__'),
         st.tuples(
-            st.lists(st.integers(0, 4), max_size=3), st.sampled_from(list(DTYPES))
+            st.lists(st.integers(0, 4), max_size=3),
+            st.sampled_from([torch.float64, torch.bfloat16, torch.int32, torch.bool]),
         ),
         max_size=5,
     ),
     metadata=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
 )
 @settings(max_examples=50, deadline=None)
-def test_the_reference_reads_what_is_written(shapes, metadata):
+def test_any_names_shapes_and_types(shapes, metadata, tmp_path_factory):
+    path = tmp_path_factory.mktemp('any') / 'x'
     tensors = {
         name: (100 * torch.randn(shape)).to(dtype)
         for name, (shape, dtype) in shapes.items()
     }
-    content = b''.join(bytes(chunk) for chunk in serialize(tensors, metadata))
-    out = load(content)
+    save_tensors(tensors, path, metadata)
+    out = load_tensors(path, checked=True)
     assert set(out) == set(tensors)
     assert all(equal(out[name], tensors[name]) for name in tensors)
-    header = json.loads(content[8 : 8 + struct.unpack('<Q', content[:8])[0]])
-    assert header.get('__metadata__', {}) == metadata
+    assert load_metadata(path) == metadata
 
 
 def test_round_trip(tmp_path):
@@ -82,25 +81,12 @@ def test_no_metadata(tmp_path):
     assert load_metadata(tmp_path / 'x') == {}
 
 
-@pytest.mark.parametrize(
-    'tensor', [torch.zeros(2, dtype=torch.complex64), torch.eye(2).to_sparse()]
-)
-def test_other_types_are_refused_before_anything_is_written(tmp_path, tensor):
+def test_sparse_tensors_are_refused_before_anything_is_written(tmp_path):
     save_tensors({'a': torch.ones(1)}, tmp_path / 'x')
-    with pytest.raises(ValueError, match="'b' needs to be a dense tensor"):
-        save_tensors({'a': torch.zeros(1), 'b': tensor}, tmp_path / 'x')
+    with pytest.raises(RuntimeError, match='Contiguous'):
+        save_tensors({'b': torch.eye(2).to_sparse()}, tmp_path / 'x')
     assert load_tensors(tmp_path / 'x')['a'].item() == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ['x']
-
-
-def test_headers_that_begin_like_a_pickle_are_none(tmp_path):
-    for proto in range(2, 6):
-        length = int.from_bytes(bytes([0x80, proto]), 'little')
-        save_tensors({}, tmp_path / 'x', {'x': ''})
-        missing = length - int.from_bytes((tmp_path / 'x').read_bytes()[:8], 'little')
-        save_tensors({}, tmp_path / 'x', {'x': missing * 'x'})
-        assert (tmp_path / 'x').read_bytes().startswith(bytes([0x80, proto]))
-        assert len(load_metadata(tmp_path / 'x')['x']) == missing
 
 
 class Trap:
@@ -112,7 +98,7 @@ class Trap:
 def test_a_pickle_is_not_opened(tmp_path, zipped):
     path = tmp_path / 'model.safetensors'
     torch.save({'x': Trap()}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(ValueError, match=r'got a pickle, which may run any code'):
+    with pytest.raises(ValueError, match=r"in the format of 'safetensors'"):
         load_tensors(path)
 
 
@@ -152,7 +138,9 @@ def test_damaged_files_are_refused(tmp_path, name):
     path = tmp_path / 'x.safetensors'
     path.write_bytes(DAMAGED[name])
     for load_some in (load_tensors, load_metadata):
-        with pytest.raises(ValueError, match=r"x\.safetensors' is damaged"):
+        with pytest.raises(
+            ValueError, match=r"x\.safetensors' needs to be an undamaged"
+        ):
             load_some(path)
 
 
@@ -160,7 +148,7 @@ def test_types_that_pytorch_lacks_are_refused(tmp_path):
     path = tmp_path / 'x.safetensors'
     header = {'a': entry(0, 3, [4], dtype='F6_E2M3')}
     path.write_bytes(with_header(header, 3 * b'\0'))
-    with pytest.raises(ValueError, match=r"'a' in '.*x\.safetensors' is damaged"):
+    with pytest.raises(ValueError, match=r"x\.safetensors' needs to be an undamaged"):
         load_tensors(path)
 
 
@@ -170,29 +158,48 @@ def test_every_truncation_is_refused(tmp_path):
     content = path.read_bytes()
     for size in range(len(content)):
         path.write_bytes(content[:size])
-        with pytest.raises(ValueError, match='damaged'):
+        with pytest.raises(ValueError, match='undamaged'):
             load_tensors(path)
 
 
-@given(position=st.integers(0, 200), value=st.integers(0, 255))
-@settings(max_examples=200, deadline=None)
-def test_a_changed_byte_is_an_error_or_another_value(position, value, tmp_path_factory):
-    path = tmp_path_factory.mktemp('flip') / 'x.safetensors'
-    content = bytearray(
-        b''.join(bytes(chunk) for chunk in serialize({'a': torch.ones(4, 4)}))
-    )
-    content[position % len(content)] = value
-    path.write_bytes(content)
-    with suppress(ValueError):
-        out = load_tensors(path)
-        assert sum(x.numel() * x.element_size() for x in out.values()) <= 64
+def test_every_flipped_bit_is_seen(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    save_tensors({'a': torch.ones(2, 3), 'b': torch.tensor([7])}, path, {'epoch': '3'})
+    content = path.read_bytes()
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match=r"x\.safetensors' needs to be an undamaged"
+        ):
+            load_tensors(path, checked=True)
 
 
-def test_missing_files_and_folders(tmp_path):
-    with pytest.raises(FileNotFoundError, match='does not exist'):
+def test_damaged_values_are_seen_without_asking(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    save_tensors({'a': torch.ones(2**19)}, path, {'epoch': '3'})
+    content = path.read_bytes()
+    for damaged in (content[:-1] + b'\0', content.replace(b'"3"', b'"4"')):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match='its digest differs'):
+            load_tensors(path)
+
+
+def test_files_without_a_digest_are_refused_if_they_need_one(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    path.write_bytes(save(TENSORS, {'epoch': '3'}))
+    with pytest.raises(ValueError, match='it lacks the digest'):
+        load_tensors(path, checked=True)
+
+
+def test_missing_files_folders_and_pipes(tmp_path):
+    with pytest.raises(FileNotFoundError, match='missing'):
         load_tensors(tmp_path / 'missing')
-    with pytest.raises(FileNotFoundError, match='not a file'):
-        load_tensors(tmp_path)
+    os.mkfifo(tmp_path / 'pipe')
+    for path in (tmp_path, tmp_path / 'pipe'):
+        with pytest.raises(ValueError, match='no regular file'):
+            load_tensors(path)
 
 
 @pytest.mark.parametrize('place', ['name', 'metadata'])
@@ -201,7 +208,7 @@ def test_names_that_are_no_unicode_are_refused(tmp_path, place):
     arguments = {name: torch.ones(1)}, tmp_path / 'file', {'a': 'b'}
     if place == 'metadata':
         arguments = {'a': torch.ones(1)}, tmp_path / 'file', {'a': name}
-    with pytest.raises(ValueError, match=r'valid Unicode .*weights of \\ud800'):
+    with pytest.raises(ValueError, match='surrogates not allowed'):
         save_tensors(*arguments)
     assert list(tmp_path.iterdir()) == []
 

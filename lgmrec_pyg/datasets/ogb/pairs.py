@@ -10,7 +10,7 @@ from torch_geometric.typing import EdgeType
 
 from lgmrec_pyg.datasets.ogb.package import allow_ogb_files
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER
-from lgmrec_pyg.storage.plain import load_plain
+from lgmrec_pyg.storage import load_plain
 
 SPLITS = dict(zip(('train', 'valid', 'test'), ('edge_index', *LABELS), strict=True))
 # As in ogbl-biokg and in ogbl-citation2:
