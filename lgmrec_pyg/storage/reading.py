@@ -44,5 +44,12 @@ def load_plain(path: str | os.PathLike[str]) -> Any:
     Raises:
         ValueError: If the file is damaged, or holds objects that could run code.
     """
-    with reading(path, 'a file of tensors in plain containers, without other objects'):
+    try:
         return torch.load(path, map_location='cpu', weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Whose text advises to load it all the same.
+        raise ValueError(
+            f"'{os.fspath(path)}' needs to hold tensors in plain containers: anything "
+            f'else, such as objects that could run code, is not loaded'
+        ) from error
