@@ -15,7 +15,8 @@ from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import modalities, model_inputs
 from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.training import CapturedStep, TrainingStep
+from lgmrec_pyg.training import TrainingStep
+from lgmrec_pyg.training.experimental import CapturedStep
 
 LEARNING_RATE = 1e-3
 

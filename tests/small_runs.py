@@ -49,6 +49,7 @@ def run(
     *,
     seed=0,
     optimizer=None,
+    scheduler=None,
     data=None,
     inputs=None,
     dtype=torch.float32,
@@ -62,12 +63,15 @@ def run(
     model = LGMRec.from_data(data, **{'embedding_dim': 4} | dict(model_kwargs))
     model.to(dtype)
     sampler = Count(data[INTERACTS].edge_index, 11, 9, batch_size=batch_size)
+    if optimizer is not None:
+        optimizer = optimizer(model.parameters())
     history = fit(
         model,
         inputs_of(data, 'edge_index', dtype) if inputs is None else inputs,
         sampler,
         Validate() if validate is None else validate,
-        optimizer=None if optimizer is None else optimizer(model.parameters()),
+        optimizer=optimizer,
+        scheduler=None if scheduler is None else scheduler(optimizer),
         progress=False,
         **{'epochs': 6, 'lr': 0.1} | kwargs,
     )

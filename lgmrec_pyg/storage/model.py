@@ -15,9 +15,9 @@ from torch_geometric.data import HeteroData
 from lgmrec_pyg import __version__
 from lgmrec_pyg.graph import ITEM, USER, IdMap
 from lgmrec_pyg.nn import models
+from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.digest import check_graph, fingerprint
-from lgmrec_pyg.storage.reading import reading
 from lgmrec_pyg.storage.tensors import load_metadata, read_tensors, save_tensors
 
 FILE, CARD, IDS = 'model.safetensors', 'card.json', 'lgmrec_pyg.ids'

@@ -5,9 +5,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.digest import digest
-from lgmrec_pyg.storage.reading import reading
 
 DIGEST = 'lgmrec_pyg.digest'
 NEEDS = "an undamaged file in the format of 'safetensors'"

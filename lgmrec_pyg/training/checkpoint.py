@@ -1,147 +1,98 @@
 import json
-import os
 import os.path as osp
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from lgmrec_pyg.storage.tensors import load_metadata, load_tensors, save_tensors
+from lgmrec_pyg.storage._reading import reading
+from lgmrec_pyg.storage.digest import check_same
+from lgmrec_pyg.storage.tensors import read_tensors, save_tensors
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
-from lgmrec_pyg.training.identity import other_entries
-from lgmrec_pyg.training.optimizer_state import pack, restore_optimizer, unpack
+from lgmrec_pyg.training.identity import IMPLEMENTATION
 
-FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '3'
+FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '4'
+ADVICE = 'remove it to start anew, or use another path'
+NEEDS = f'an undamaged checkpoint of version {VERSION}: {ADVICE}'
 
 
+@dataclass
 class Checkpoint:
     r"""The whole state of a training run between two epochs, in one file in the
-    format of :obj:`safetensors`: weights, best weights, optimizer, random number
-    generators, early stopping and history.
+    format of :obj:`safetensors`: weights, best weights, optimizer, schedule, random
+    number generators, early stopping and history.
 
     The generators are those of PyTorch, on CPU and on CUDA devices, and
     :obj:`sampler.generator`; training uses no others.
-
-    Args:
-        path (str or os.PathLike): The path of the file.
-        run (Dict[str, Any]): What identifies the run, see :meth:`identify_run`.
-        model (torch.nn.Module): The model.
-        optimizer (torch.optim.Optimizer): The optimizer.
-        sampler (TripletSampler): The training batches of an epoch.
-        stopper (EarlyStopping): The early stopping.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        run: dict[str, Any],
-        model: Any,
-        optimizer: Optimizer,
-        sampler: Any,
-        stopper: EarlyStopping,
-    ) -> None:
-        self.path = os.fspath(path)
-        self.run = run
-        self.model = model
-        self.optimizer = optimizer
-        self.sampler = sampler
-        self.stopper = stopper
+    path: str
+    run: dict[str, Any]
+    model: Any
+    optimizer: Optimizer
+    scheduler: LRScheduler | None
+    sampler: Any
+    stopper: EarlyStopping
 
     def start(self, resume: bool) -> History:
         r"""Restores the state of the file if there is one, or saves the present
         one, since a folder that is not writable should not stop the first epoch
         at its end.
-
-        Args:
-            resume (bool): Whether to continue from the file.
-
-        Raises:
-            OSError: See :meth:`save`.
-            ValueError: See :meth:`restore`.
         """
-        if resume and osp.lexists(self.path):
-            return self.restore()
-        history = History()
-        self.save(history)
-        return history
+        if not osp.lexists(self.path):
+            history = History()
+            self.save(history)
+            return history
+        if not resume:
+            raise FileExistsError(
+                f"'{self.path}' exists: pass 'resume=True' to continue from it, or "
+                f'remove it to start anew'
+            )
+        return self.restore()
 
     def save(self, history: History) -> None:
-        r"""Replaces the file by the present state.
-
-        Args:
-            history (History): The course of the run so far.
-
-        Raises:
-            OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
-        """
+        r"""Replaces the file by the present state."""
         tensors = {f'model/{k}': x for k, x in self.model.state_dict().items()}
-        for name, tensor in (self.stopper.best_state or {}).items():
-            tensors[f'best/{name}'] = tensor
-        for name, generator in self._generators():
-            tensors[f'random/{name}'] = generator.get_state()
-        metadata = {
+        best = self.stopper.best_state or {}
+        tensors |= {f'best/{k}': x for k, x in best.items()}
+        tensors |= {f'random/{k}': x.get_state() for k, x in self._generators()}
+        state = {
             'run': self.run,
             'history': history.to_dict(),
-            'optimizer': pack(self.optimizer.state_dict(), 'optimizer', tensors),
+            'optimizer': _pack(self.optimizer.state_dict(), 'optimizer', tensors),
         }
-        text = {key: json.dumps(value) for key, value in metadata.items()}
-        save_tensors(tensors, self.path, {'format': FORMAT, 'version': VERSION} | text)
+        if self.scheduler is not None:
+            schedule = self.scheduler.state_dict()
+            state['scheduler'] = _pack(schedule, 'scheduler', tensors)
+        metadata = {'format': FORMAT, 'version': VERSION, 'state': json.dumps(state)}
+        save_tensors(tensors, self.path, metadata)
 
     def restore(self) -> History:
-        r"""Restores the state of the file, and returns the course of the run up
-        to it.
+        r"""Restores the state of the file, and returns the history up to it."""
+        with reading(self.path, NEEDS):
+            tensors, metadata = read_tensors(self.path)
+            kind = metadata.get('format'), metadata.get('version')
+            if kind != (FORMAT, VERSION):
+                raise ValueError(f'it is {kind}')
+            state = json.loads(metadata['state'])
+            run = dict(state['run'])
+        needs = f"'{self.path}' needs to be a checkpoint of the same run"
+        check_same(run, self.run, needs, ADVICE)
+        with reading(self.path, NEEDS):
+            return self._restore(state, tensors)
 
-        Raises:
-            ValueError: If the file is damaged, or belongs to another run.
-        """
-        metadata = load_metadata(self.path)
-        kind = metadata.get('format'), metadata.get('version')
-        if kind != (FORMAT, VERSION):
-            raise ValueError(
-                f"'{self.path}' needs to be a checkpoint of version {VERSION} (got "
-                f'{kind}): remove it to start anew, or use another path'
-            )
-        tensors = load_tensors(self.path, checked=True)
-        try:
-            values = {
-                key: json.loads(metadata[key])
-                for key in ('run', 'history', 'optimizer')
-            }
-            different = other_entries(values['run'], self.run)
-            if not different:
-                return self._restore(values, tensors)
-        except (
-            AttributeError,
-            LookupError,
-            RecursionError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise ValueError(
-                f"'{self.path}' is damaged ({error!s:.300}): remove it to start anew"
-            ) from error
-        raise ValueError(
-            f"'{self.path}' needs to be a checkpoint of the same run (got another: "
-            f'{"; ".join(different[:5])}). Remove it to start anew, or use another path'
-        )
-
-    def _restore(self, values: dict[str, Any], tensors: dict[str, Tensor]) -> History:
-        history = History.from_dict(values['history'])
-        state = self.model.state_dict()
-        best = _with_prefix(tensors, 'best/')
-        if {k: x.shape for k, x in best.items()} != (
-            {k: x.shape for k, x in state.items()} if history.best_epoch > 0 else {}
-        ):
-            raise ValueError("the best weights are not those of 'model'")
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> History:
+        history = History.from_dict(state['history'])
+        self._restore_stopper(history, _with_prefix(tensors, 'best/'))
         self.model.load_state_dict(_with_prefix(tensors, 'model/'))
-        restore_optimizer(self.optimizer, unpack(values['optimizer'], tensors))
-        if best:
-            best = {name: x.to(state[name].device) for name, x in best.items()}
-        self._restore_stopper(history, best)
+        restore_optimizer(self.optimizer, _unpack(state['optimizer'], tensors))
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(_unpack(state['scheduler'], tensors))
         for name, generator in self._generators():
             if not name.startswith('cuda') or f'random/{name}' in tensors:
                 generator.set_state(tensors[f'random/{name}'])
@@ -154,8 +105,10 @@ class Checkpoint:
                 best_epoch = epoch
         if best_epoch != history.best_epoch:
             raise ValueError(f'the best epoch is {best_epoch} by its metrics')
-        if best:
-            self.stopper.best_state = best
+        if best_epoch > 0:
+            self.model.load_state_dict(best)  # Which checks their names and shapes.
+            weights = self.model.state_dict()
+            self.stopper.best_state = {k: x.clone() for k, x in weights.items()}
 
     def _generators(self) -> Iterator[tuple[str, Generator]]:
         yield 'cpu', torch.default_generator
@@ -167,35 +120,55 @@ class Checkpoint:
             yield 'sampler', own
 
 
-def check_path(path: str | os.PathLike[str] | None, every: int, resume: bool) -> None:
-    r"""Checks the arguments of :meth:`fit` that concern checkpoints.
-
-    Args:
-        path (str or os.PathLike, optional): The path of the file.
-        every (int): The number of epochs between checkpoints.
-        resume (bool): Whether to continue from the file.
-
-    Raises:
-        FileExistsError: If the file would be lost.
-        ValueError: If :obj:`every` is not positive, or if there is no path to
-            resume from.
+def restore_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    r"""Restores the state of an optimizer to the bit, but not how it computes, which
+    depends on the device, which may be another one.
     """
-    if every <= 0:
-        raise ValueError(
-            f"'checkpoint_every' needs to be a positive integer (got {every})"
-        )
-    if path is None and resume:
-        raise ValueError("'resume' needs 'checkpoint', the path of a file (got None)")
-    if path is not None and not resume and osp.lexists(path):
-        raise FileExistsError(
-            f"'{os.fspath(path)}' exists: pass 'resume=True' to continue from it, or "
-            f'remove it to start anew'
-        )
+    groups = list(zip(state['param_groups'], optimizer.param_groups, strict=True))
+    for saved, group in groups:
+        saved |= {x: group[x] for x in IMPLEMENTATION if x in group}
+    optimizer.load_state_dict(state)
+    for (saved, _), group in zip(groups, optimizer.param_groups, strict=True):
+        for index, weight in zip(saved['params'], group['params'], strict=True):
+            for name, value in state['state'].get(index, {}).items():
+                shape = () if name == 'step' else weight.shape
+                if not isinstance(value, Tensor):
+                    continue
+                if group.get('fused') and value.shape != shape:
+                    # Fused optimizers trust them, and would read past the end.
+                    raise ValueError(f"'{name}' is of shape {list(value.shape)}")
+                if name != 'step':  # All others were cast to the type of the weight.
+                    optimizer.state[weight][name] = value.to(weight.device)
+
+
+def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    # JSON has neither tensors, nor tuples, nor keys that are numbers.
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return {'tensor': name}
+    if isinstance(value, dict):
+        return {
+            'dict': [[k, _pack(x, f'{name}/{k}', tensors)] for k, x in value.items()]
+        }
+    if isinstance(value, (list, tuple)):
+        entries = [_pack(x, f'{name}/{i}', tensors) for i, x in enumerate(value)]
+        return {type(value).__name__: entries}
+    return value
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == 'tensor':
+        return tensors[content]
+    if kind == 'dict':
+        return {key: _unpack(x, tensors) for key, x in content}
+    entries = [_unpack(x, tensors) for x in content]
+    return tuple(entries) if kind == 'tuple' else entries
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
+        k.removeprefix(prefix): x for k, x in tensors.items() if k.startswith(prefix)
     }

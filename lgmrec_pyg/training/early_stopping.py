@@ -11,18 +11,23 @@ class EarlyStopping:
     Args:
         patience (int, optional): The number of evaluations without improvement
             after which to stop. (default: :obj:`20`)
+        mode (str, optional): Whether higher (:obj:`"max"`) or lower values
+            (:obj:`"min"`) are better. (default: :obj:`"max"`)
 
     Raises:
-        ValueError: If :obj:`patience` is not positive.
+        ValueError: If :obj:`patience` is not positive, or :obj:`mode` unknown.
     """
 
-    def __init__(self, patience: int = 20) -> None:
+    def __init__(self, patience: int = 20, mode: str = 'max') -> None:
         if patience <= 0:
             raise ValueError(
                 f"'patience' needs to be a positive integer (got {patience})"
             )
+        if mode not in ('max', 'min'):
+            raise ValueError(f"'mode' needs to be 'max' or 'min' (got {mode!r})")
         self.patience = patience
-        self.best_value = -math.inf
+        self.mode = mode
+        self.best_value = -math.inf if mode == 'max' else math.inf
         self.best_state: dict[str, Tensor] | None = None
         self.num_worse = 0
 
@@ -34,14 +39,15 @@ class EarlyStopping:
     @torch.no_grad()
     def update(self, value: float, state: dict[str, Tensor]) -> bool:
         r"""Takes in the result of an evaluation, and returns whether it is the
-        best so far.
+        best so far. One that is NaN never is.
 
         Args:
-            value (float): The validation metric, higher is better.
+            value (float): The validation metric.
             state (Dict[str, torch.Tensor]): The weights that reached it, as
                 returned by :meth:`torch.nn.Module.state_dict`. They are copied.
         """
-        if not value > self.best_value:
+        best = self.best_value
+        if not (value > best if self.mode == 'max' else value < best):
             self.num_worse += 1
             return False
         self.best_value = value

@@ -9,27 +9,16 @@ from tqdm import tqdm
 
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
-from lgmrec_pyg.training.recommender import Recommender, TripletBatches
 from lgmrec_pyg.training.step import TrainingStep
 
-Metrics = dict[str, float]
+Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+Validate = Callable[[Tensor, Tensor], dict[str, float]]
 
 
 def train_epoch(
-    step: TrainingStep, sampler: TripletBatches, history: History, progress: bool
+    step: TrainingStep, sampler: Batches, history: History, progress: bool
 ) -> None:
-    r"""Trains for one epoch, and adds it to the course of the run.
-
-    Args:
-        step (TrainingStep): The update on one batch.
-        sampler (TripletSampler): The training batches.
-        history (History): The course of the run.
-        progress (bool): Whether to show a progress bar.
-
-    Raises:
-        FloatingPointError: If a loss term becomes NaN or infinite.
-        ValueError: If there are no batches.
-    """
+    r"""Trains for one epoch, and adds it to the course of the run."""
     epoch = history.epochs_run + 1
     start = time.perf_counter()
     step.model.train()
@@ -54,33 +43,18 @@ def train_epoch(
 
 @torch.no_grad()
 def evaluate_epoch(
-    model: Recommender,
+    model: Any,
     inputs: Sequence[Any],
-    validate: Callable[[Tensor, Tensor], Metrics],
+    validate: Validate,
     monitor: str,
     history: History,
     stopper: EarlyStopping,
 ) -> None:
-    r"""Evaluates the last epoch, and adds the result to the course of the run.
-
-    Args:
-        model (torch.nn.Module): The model.
-        inputs (Sequence[Any]): The arguments of the model's forward.
-        validate (Callable): Maps user and item embeddings to metrics.
-        monitor (str): The metric to select the best weights by.
-        history (History): The course of the run.
-        stopper (EarlyStopping): The early stopping.
-
-    Raises:
-        ValueError: If :obj:`validate` does not report :obj:`monitor`.
-    """
+    r"""Evaluates the last epoch, and adds the result to the course of the run."""
     start = time.perf_counter()
     model.eval()
     metrics = validate(*model.embed(*inputs))
-    if monitor not in metrics:
-        raise ValueError(
-            f"'monitor' needs to be one of {list(metrics)} (got '{monitor}')"
-        )
+    check_monitor(monitor, metrics)
     metrics = {name: float(value) for name, value in metrics.items()}
     if stopper.update(metrics[monitor], model.state_dict()):
         history.best_epoch = history.epochs_run
@@ -89,14 +63,15 @@ def evaluate_epoch(
     history.eval_seconds.append(time.perf_counter() - start)
 
 
-def progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
-    r"""Returns a progress bar, which moves in a terminal, and adds a line now and
-    then to a log file.
+def check_monitor(monitor: str, names: Iterable[str]) -> None:
+    if monitor not in names:
+        raise ValueError(
+            f"'monitor' needs to be one of {list(names)} (got '{monitor}')"
+        )
 
-    Args:
-        iterable (Iterable[Any]): What to go through.
-        **kwargs (optional): Additional arguments of :class:`tqdm.tqdm`.
-    """
+
+def progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
+    r"""Moves in a terminal, and adds a line now and then to a log file."""
     mininterval = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(iterable, mininterval=mininterval, **kwargs)
 

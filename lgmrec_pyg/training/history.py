@@ -1,5 +1,4 @@
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +20,7 @@ class History:
         best_epoch (int): The epoch whose weights were restored, counted from
             one; zero if there was no evaluation.
         stopped_by (str): Why the run ended: :obj:`"epochs"`,
-            :obj:`"patience"` or :obj:`"interrupt"`.
+            :obj:`"patience"`, :obj:`"callback"` or :obj:`"interrupt"`.
     """
 
     losses: list[dict[str, float]] = field(default_factory=list)
@@ -64,62 +63,27 @@ class History:
             record (Dict[str, Any]): The record.
 
         Raises:
-            ValueError: If it is none, or if its entries contradict each other.
+            ValueError: If its entries contradict each other.
         """
-        names = {*(entry.name for entry in fields(cls)), 'epochs_run'}
-        got = set(record) if isinstance(record, dict) else {type(record).__name__}
-        if got != names:
-            raise ValueError(
-                f'The record of a history needs to hold {sorted(names)} (missing: '
-                f'{sorted(names - got)}, unexpected: {sorted(got - names, key=str)})'
-            )
-        for name in _wrong_entries(record):
-            raise ValueError(
-                f"'{name}' in the record of a history needs to fit the others (got "
-                f'{record[name]!r:.100})'
-            )
-        return cls(**{key: x for key, x in record.items() if key != 'epochs_run'})
+        out = cls(
+            losses=[_floats(terms) for terms in record['losses']],
+            metrics=[_floats(terms) for terms in record['metrics']],
+            eval_epochs=[int(epoch) for epoch in record['eval_epochs']],
+            train_seconds=[float(x) for x in record['train_seconds']],
+            eval_seconds=[float(x) for x in record['eval_seconds']],
+            best_epoch=record['best_epoch'],
+            stopped_by=record['stopped_by'],
+        )
+        epochs = [0, *out.eval_epochs, out.epochs_run + 1]
+        if (
+            not len(out.losses) == len(out.train_seconds) == record['epochs_run']
+            or not len(out.metrics) == len(out.eval_epochs) == len(out.eval_seconds)
+            or any(a >= b for a, b in pairwise(epochs))
+            or out.best_epoch not in epochs[:-1]
+        ):
+            raise ValueError('The entries of a history need to fit each other')
+        return out
 
 
-def _wrong_entries(record: dict[str, Any]) -> Iterator[str]:
-    num_epochs, epochs = record['epochs_run'], record['eval_epochs']
-    if not _is_integer(num_epochs):
-        yield 'epochs_run'
-    if not _is_list(record['losses'], _is_terms, num_epochs):
-        yield 'losses'
-    if not _is_list(record['train_seconds'], _is_number, num_epochs):
-        yield 'train_seconds'
-    if not _is_list(epochs, _is_integer) or not all(
-        a < b for a, b in pairwise([0, *epochs, num_epochs + 1])
-    ):
-        yield 'eval_epochs'
-    if not _is_list(record['metrics'], _is_terms, len(epochs)):
-        yield 'metrics'
-    if not _is_list(record['eval_seconds'], _is_number, len(epochs)):
-        yield 'eval_seconds'
-    if not _is_integer(record['best_epoch']) or (
-        record['best_epoch'] not in [0, *epochs]
-    ):
-        yield 'best_epoch'
-    if record['stopped_by'] not in ('epochs', 'patience', 'interrupt'):
-        yield 'stopped_by'
-
-
-def _is_list(
-    value: Any, is_entry: Callable[[Any], bool], size: int | None = None
-) -> bool:
-    if not isinstance(value, list) or size not in (None, len(value)):
-        return False
-    return all(is_entry(entry) for entry in value)
-
-
-def _is_terms(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
-
-
-def _is_integer(value: Any) -> bool:
-    return type(value) is int
+def _floats(terms: dict[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in terms.items()}

@@ -1,65 +1,36 @@
+import ctypes
+import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lgmrec_pyg.training.allocation import keep_freed_memory
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of the malloc.h of glibc.
+MAX_MMAP_THRESHOLD = 32 * 2**20
+KEPT = 512 * 2**20
 
 
 class TrainingStep:
-    r"""One update of a recommender on one batch of triplets: forward, loss,
-    backward and optimizer. On CPU, the process keeps what a step frees for the
-    next one, see :func:`~lgmrec_pyg.training.keep_freed_memory`.
+    r"""One update of a model on one batch of triplets: forward, loss, backward and
+    optimizer.
 
     Args:
         model (torch.nn.Module): The model, see
-            :class:`~lgmrec_pyg.training.Recommender`.
+            :class:`~lgmrec_pyg.training.Trainable`.
         inputs (Sequence[Any]): The arguments of the model's forward.
         optimizer (torch.optim.Optimizer): The optimizer.
+        max_grad_norm (float, optional): The norm to clip gradients to.
+            (default: :obj:`None`)
+        compile (bool, optional): If set to :obj:`True`, compiles forward and loss by
+            :meth:`torch.compile`; the model itself stays as it is.
+            (default: :obj:`False`)
 
     Shapes:
         - **input:** user, positive and negative item, each :math:`(B)`
         - **output:** the named tuple that the model's loss returns, detached
-    """
-
-    def __init__(self, model: Any, inputs: Sequence[Any], optimizer: Optimizer) -> None:
-        self.model = model
-        self.inputs = inputs
-        self.optimizer = optimizer
-        keep_freed_memory()
-
-    def __call__(self, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
-        self.optimizer.zero_grad()
-        losses = self.model.loss(self.model(*self.inputs), user, pos, neg)
-        losses.total.backward()
-        self.optimizer.step()
-        return type(losses)(*(term.detach() for term in losses))
-
-
-class CapturedStep(TrainingStep):
-    r"""A :class:`TrainingStep` that is captured into a CUDA graph, and so costs
-    one launch instead of hundreds.
-
-    The first batches run as usual, to warm up; the capture then replays for
-    every batch of the same size, and other batches run as usual. The optimizer
-    needs to be :obj:`capturable`.
-
-    .. note::
-
-        Written for and checked against the documentation of
-        :class:`torch.cuda.CUDAGraph`; not yet run on hardware.
-
-    Args:
-        model (torch.nn.Module): The model, on a CUDA device.
-        inputs (Sequence[Any]): The arguments of the model's forward.
-        optimizer (torch.optim.Optimizer): The optimizer.
-        num_warmups (int, optional): The number of batches to run before the
-            capture. (default: :obj:`3`)
-
-    Raises:
-        ValueError: If a parameter is not on a CUDA device.
     """
 
     def __init__(
@@ -67,47 +38,51 @@ class CapturedStep(TrainingStep):
         model: Any,
         inputs: Sequence[Any],
         optimizer: Optimizer,
-        num_warmups: int = 3,
+        max_grad_norm: float | None = None,
+        compile: bool = False,  # noqa: A002
     ) -> None:
-        super().__init__(model, inputs, optimizer)
-        for parameter in model.parameters():
-            if not parameter.is_cuda:
-                raise ValueError(
-                    f"'model' needs to be on a CUDA device to capture its training "
-                    f"step (got a parameter on '{parameter.device}')"
-                )
-        self.num_warmups = num_warmups
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._batch: tuple[Tensor, ...] = ()
-        self._losses: Any = None
+        self.model = model
+        self.inputs = inputs
+        self.optimizer = optimizer
+        self.max_grad_norm = max_grad_norm
+        self._loss = torch.compile(_loss) if compile else _loss
 
     def __call__(self, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
-        batch = (user, pos, neg)
-        if not self._batch:  # The first batch of an epoch is a full one.
-            self._batch = tuple(x.clone() for x in batch)
-        if user.size() != self._batch[0].size():
-            return super().__call__(*batch)
-        for static, x in zip(self._batch, batch, strict=True):
-            static.copy_(x)
-        if self.num_warmups > 0:
-            self.num_warmups -= 1
-            return self._warm_up()
-        if self._graph is None:
-            self._capture()
-        assert self._graph is not None
-        self._graph.replay()
-        return type(self._losses)(*(term.clone() for term in self._losses))
-
-    def _warm_up(self) -> Any:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            losses = super().__call__(*self._batch)
-        torch.cuda.current_stream().wait_stream(stream)
-        return losses
-
-    def _capture(self) -> None:
         self.optimizer.zero_grad()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._losses = super().__call__(*self._batch)
+        losses = self._loss(self.model, self.inputs, user, pos, neg)
+        losses.total.backward()
+        if self.max_grad_norm is not None:
+            parameters = self.model.parameters()
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+        self.optimizer.step()
+        return type(losses)(*(term.detach() for term in losses))
+
+
+def _loss(
+    model: Any, inputs: Sequence[Any], user: Tensor, pos: Tensor, neg: Tensor
+) -> Any:
+    return model.loss(model(*inputs), user, pos, neg)
+
+
+@cache
+def keep_freed_memory() -> bool:
+    r"""Lets this process keep up to 512 MiB of memory that it has freed, for the next
+    training step to take again.
+
+    A step allocates and frees the same tensors every time. By default, glibc gives
+    the larger ones back to the operating system, which then clears page after page
+    anew, for a good part of a step on a large graph.
+
+    Returns:
+        Whether this process allocates by glibc; otherwise, nothing changes.
+    """
+    if not sys.platform.startswith('linux'):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    if mallopt is None:
+        return False
+    # Setting either stops glibc from adapting both.
+    return bool(
+        mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD)
+        and mallopt(M_TRIM_THRESHOLD, KEPT)
+    )

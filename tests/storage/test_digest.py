@@ -16,7 +16,7 @@ from torch import nn
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor
 
-from lgmrec_pyg.storage import digest
+from lgmrec_pyg.storage.digest import digest
 
 
 class Color(enum.Enum):

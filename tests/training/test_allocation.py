@@ -5,7 +5,8 @@ import pytest
 
 from lgmrec_pyg.training import keep_freed_memory
 
-# Faults of pages that were freed and taken again, of 24 MiB of memory a round.
+# The median of faults of pages in rounds that take and free 24 MiB of memory, before
+# and after.
 SCRIPT = """
 import resource
 import torch
@@ -13,15 +14,16 @@ from lgmrec_pyg.training import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        parts = [torch.ones(2**20) for _ in range(6)]
+    parts = [torch.ones(2**20) for _ in range(6)]
     del parts
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-faults()
+def median():
+    return sorted(faults() for _ in range(41))[20]
+
+before = median()
 assert keep_freed_memory()
-faults()  # Takes the memory that is kept from here on.
-print(faults())
+print(before, median())
 """
 
 
@@ -30,5 +32,5 @@ def test_freed_memory_is_taken_again():
     done = subprocess.run(
         [sys.executable, '-c', SCRIPT], check=True, capture_output=True, text=True
     )
-    # 6,144 pages of 4 KiB a round, if they all came anew.
-    assert int(done.stdout) < 6144
+    before, after = map(int, done.stdout.split())
+    assert after <= before / 10 or before < 100  # Of 6,144 pages of 4 KiB.

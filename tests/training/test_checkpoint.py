@@ -6,6 +6,7 @@ import pytest
 import torch
 from graphs import inputs_of, irregular_graph
 from small_runs import Validate, equal, run
+from torch.optim import lr_scheduler
 
 from lgmrec_pyg.graph import INTERACTS
 from lgmrec_pyg.nn import LGMRec
@@ -50,6 +51,35 @@ def test_an_interrupted_run_continues(tmp_path, name, every, dtype):
     assert num_epochs == 6 - {1: 4, 3: 3}[every]
     assert other == history
     assert equal(weights, others)
+
+
+SCHEDULES = {
+    'cosine': lambda x: lr_scheduler.CosineAnnealingLR(x, 6),
+    'steps': lambda x: lr_scheduler.MultiStepLR(x, [2, 4], gamma=0.5),
+    'chain': lambda x: lr_scheduler.SequentialLR(
+        x,
+        [
+            lr_scheduler.LinearLR(x, 0.1, total_iters=3),
+            lr_scheduler.ExponentialLR(x, 0.5),
+        ],
+        [3],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', list(SCHEDULES))
+def test_an_interrupted_schedule_continues(tmp_path, name):
+    kwargs = {'optimizer': OPTIMIZERS['adam'], 'scheduler': SCHEDULES[name]}
+    weights, history, _ = run(**kwargs)
+    kwargs |= {'checkpoint': tmp_path / 'run', 'resume': True}
+    run(Validate(at=5), **kwargs)
+    others, other, num_epochs = run(seed=1, **kwargs)
+    assert num_epochs == 2
+    assert other == history
+    assert equal(weights, others)
+    for other in SCHEDULES.keys() - {name}:
+        with pytest.raises(ValueError, match=r'got .*(scheduler is|other schedule)'):
+            run(**kwargs | {'scheduler': SCHEDULES[other]})
 
 
 def test_a_finished_run_returns_at_once(tmp_path):

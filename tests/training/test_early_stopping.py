@@ -20,6 +20,15 @@ def test_stops_after_patience_evaluations_without_improvement():
     assert stopper.best_state == {'weight': torch.tensor([3.0])}
 
 
+def test_lower_values_may_be_better():
+    stopper = EarlyStopping(patience=2, mode='min')
+    improved = [stopper.update(value, {}) for value in [0.3, 0.4, 0.1, math.nan, 0.1]]
+    assert improved == [True, False, True, False, False]
+    assert stopper.should_stop
+    with pytest.raises(ValueError, match=r"'mode' needs .* \(got 'low'\)"):
+        EarlyStopping(mode='low')
+
+
 def test_patience_needs_to_be_positive():
     assert str(EarlyStopping()) == 'EarlyStopping(patience=20)'
     with pytest.raises(ValueError, match=r"'patience' .* \(got 0\)"):

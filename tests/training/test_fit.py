@@ -2,13 +2,16 @@ from typing import NamedTuple
 
 import pytest
 import torch
+import torch_geometric.transforms as T
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import INTERACTS, model_inputs
+from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.training import fit
+from lgmrec_pyg.training import Callback, StopTraining, fit
 
 NUM_USERS, NUM_ITEMS = 12, 10
 
@@ -52,7 +55,7 @@ def checkerboard():
     return pairs[~withheld].t(), pairs[withheld].t()
 
 
-def run(validate=None, seed=0, **kwargs):
+def run(validate=None, seed=0, wrap=lambda x: x, **kwargs):
     torch.manual_seed(seed)
     train, test = checkerboard()
     model = MatrixFactorization()
@@ -62,7 +65,7 @@ def run(validate=None, seed=0, **kwargs):
         kwargs.setdefault('monitor', 'Recall@1')
     kwargs.setdefault('progress', False)
     kwargs.setdefault('lr', 0.05)
-    return model, fit(model, (1.0,), sampler, validate, **kwargs)
+    return model, fit(wrap(model), (1.0,), sampler, validate, **kwargs)
 
 
 class Script:
@@ -210,6 +213,146 @@ def test_without_validation_keeps_the_last_weights():
     assert not torch.equal(model.user, start)
 
 
-def test_names_the_arguments_of_forward():
-    with pytest.raises(TypeError, match=r"'model_inputs\(data\)' returns them"):
-        fit(MatrixFactorization(), HeteroData(), [], progress=False)
+def graph(val=True):
+    train, val_pairs = checkerboard()
+    data = HeteroData()
+    data['user'].num_nodes, data['item'].num_nodes = NUM_USERS, NUM_ITEMS
+    data[INTERACTS].edge_index = train.contiguous()
+    if val:
+        data[INTERACTS].val_edge_label_index = val_pairs
+    return T.ToUndirected()(data)
+
+
+def test_a_graph_is_all_it_takes():
+    data = graph()
+    torch.manual_seed(0)
+    model = LGMRec.from_data(data, embedding_dim=4)
+    history = fit(model, data, epochs=2, lr=0.05, progress=False)
+    torch.manual_seed(0)
+    other = LGMRec.from_data(data, embedding_dim=4)
+    parts = TripletSampler.from_data(data), Evaluator.from_data(data, 'val')
+    expected = fit(other, model_inputs(data), *parts, epochs=2, lr=0.05, progress=False)
+    assert history.metrics == expected.metrics
+    assert history.losses == expected.losses
+    assert fit(model, data, validate=None, epochs=1, progress=False).metrics == []
+    sampler = TripletSampler.from_data(data, batch_size=7)
+    fit(model, data, sampler, Script(0.1), epochs=1, progress=False)
+
+
+@pytest.mark.parametrize('pairs', [None, torch.empty(2, 0, dtype=torch.long)])
+def test_a_graph_without_validation_pairs(pairs):
+    data = graph(val=False)
+    if pairs is not None:
+        data[INTERACTS].val_edge_label_index = pairs
+    model = LGMRec.from_data(data, embedding_dim=4)
+    assert fit(model, data, epochs=2, progress=False).metrics == []
+
+
+@pytest.mark.parametrize('inputs', [(1.0,), {}, graph()])
+def test_names_what_is_missing(inputs):
+    sampler = None if isinstance(inputs, tuple) else []
+    if isinstance(inputs, HeteroData):
+        inputs = [inputs].__iter__()
+    with pytest.raises(TypeError, match=r"'inputs' needs to be a graph, or the arg"):
+        fit(MatrixFactorization(), inputs, sampler, progress=False)
+
+
+def test_lower_values_may_be_better():
+    script = Script(0.4, 0.2, 0.3)
+    model, history = run(script, epochs=3, mode='min')
+    assert history.best_epoch == 2
+    assert torch.equal(model.user, script.seen[1])
+
+
+def test_metrics_that_are_always_nan_keep_the_last_weights():
+    script = Script(*3 * [float('nan')])
+    with pytest.warns(UserWarning, match="'Recall@20' was NaN in all 3 evaluations"):
+        model, history = run(script, epochs=3)
+    assert history.best_epoch == 0
+    assert torch.equal(model.user, script.seen[-1])
+
+
+def test_a_misspelt_metric_is_refused_before_the_first_epoch():
+    script = Script(0.1)
+    script.metric_names = ['Recall@20']
+    with pytest.raises(ValueError, match=r"'monitor' .*'Recall@20'.*got 'recall'"):
+        run(script, monitor='recall')
+    assert script.seen == []
+
+
+class Record(Callback):
+    def __init__(self, stop_at=None, error=StopTraining):
+        self.stop_at, self.error, self.epochs, self.ends = stop_at, error, [], []
+
+    def on_epoch_end(self, history):
+        self.epochs.append((history.epochs_run, len(history.metrics)))
+        if history.epochs_run == self.stop_at:
+            raise self.error
+
+    def on_fit_end(self, history):
+        self.ends.append((history.epochs_run, history.stopped_by))
+
+
+def test_callbacks():
+    record = Record()
+    run(Script(0.1, 0.2), epochs=4, eval_every=2, callbacks=[record, Callback()])
+    assert record.epochs == [(1, 0), (2, 1), (3, 1), (4, 2)]
+    assert record.ends == [(4, 'epochs')]
+
+
+def test_callbacks_may_stop_a_run():
+    record, script = Record(stop_at=3), Script(0.2, 0.1)
+    model, history = run(script, epochs=10, eval_every=2, callbacks=[record])
+    assert record.ends == [(3, 'callback')]
+    assert history.eval_epochs == [2, 3]
+    assert torch.equal(model.user, script.seen[0])
+
+
+def test_errors_of_callbacks_leave_the_best_weights():
+    script, model = Script(0.2, 0.1), MatrixFactorization()
+    sampler = TripletSampler(checkerboard()[0], NUM_USERS, NUM_ITEMS)
+    callbacks = [Record(2, RuntimeError)]
+    with pytest.raises(RuntimeError):
+        fit(model, (1.0,), sampler, script, callbacks=callbacks, progress=False)
+    assert torch.equal(model.user, script.seen[0])
+
+
+def test_the_learning_rate_follows_its_schedule():
+    model, rates = MatrixFactorization(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.1)
+
+    class Rate(Callback):
+        def on_epoch_end(self, history):
+            rates.append(optimizer.param_groups[0]['lr'])
+
+    fit(
+        model,
+        (1.0,),
+        TripletSampler(checkerboard()[0], NUM_USERS, NUM_ITEMS),
+        epochs=4,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        callbacks=[Rate()],
+        progress=False,
+    )
+    assert rates == pytest.approx([1.0, 0.1, 0.1, 0.01])
+
+
+def test_a_compiled_model_trains_like_any_other(monkeypatch):
+    compiled = []
+
+    def without_code(function):
+        compiled.append(function)
+        return compile_(function, backend='eager')
+
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, 'compile', without_code)
+    expected, history = run(epochs=2)
+    assert compiled == []
+    for kwargs in ({'compile': True}, {'wrap': without_code}):
+        model, other = run(epochs=2, **kwargs)
+        assert torch.equal(model.user, expected.user)
+        assert other.losses == history.losses
+        assert not model.training
+    assert len(compiled) == 3

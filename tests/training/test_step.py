@@ -5,7 +5,8 @@ import torch
 from graphs import inputs_of, irregular_graph
 
 from lgmrec_pyg.nn import LGMRec
-from lgmrec_pyg.training import CapturedStep, TrainingStep
+from lgmrec_pyg.training import TrainingStep
+from lgmrec_pyg.training.experimental import CapturedStep
 
 BATCH = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
 
@@ -37,6 +38,17 @@ def test_step_is_plain_gradient_descent() -> None:
         else:
             for p, q in zip(model.parameters(), expected.parameters(), strict=True):
                 assert torch.allclose(p, q - 0.5 * q.grad)
+
+
+def test_gradients_are_clipped() -> None:
+    model, inputs = build()
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    TrainingStep(model, inputs, optimizer, max_grad_norm=1e-3)(*BATCH)
+    changes = [
+        (p.detach() - q).norm() for p, q in zip(model.parameters(), before, strict=True)
+    ]
+    assert float(torch.stack(changes).norm()) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_capture_needs_a_gpu() -> None:

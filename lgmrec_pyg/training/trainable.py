@@ -1,0 +1,50 @@
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from lgmrec_pyg.training.history import History
+
+
+class Trainable(Protocol):
+    r"""What :meth:`fit` needs of a model: any :class:`torch.nn.Module` with a
+    :meth:`forward`, a :meth:`loss` that returns a named tuple of scalars with
+    the objective in :obj:`total`, and an :meth:`embed` for ranking.
+    """
+
+    def __call__(self, *inputs: Any) -> Any: ...
+
+    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Any: ...
+
+    def embed(self, *inputs: Any) -> tuple[Tensor, Tensor]: ...
+
+
+class StopTraining(Exception):  # noqa: N818
+    r"""Raised by a :class:`Callback` to end a run, which keeps its best weights."""
+
+
+class Callback:
+    r"""Takes part in :meth:`fit`, *e.g.*, to log or to prune a run. Either method may
+    be left out. Errors other than :class:`StopTraining` leave :meth:`fit`, after the
+    best weights were restored.
+
+    .. code-block:: python
+
+        class Prune(Callback):
+            def on_epoch_end(self, history):
+                if history.metrics[-1]['Recall@20'] < 0.01:
+                    raise StopTraining
+    """
+
+    def on_epoch_end(self, history: History) -> None:
+        r"""Called once an epoch is trained, evaluated if it is due, and saved.
+
+        Args:
+            history (History): The course of the run so far.
+        """
+
+    def on_fit_end(self, history: History) -> None:
+        r"""Called at the end of a run, once the best weights are restored.
+
+        Args:
+            history (History): The course of the run.
+        """
