@@ -3,7 +3,6 @@ import os.path as osp
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Any
 from zlib import crc32
 
@@ -11,23 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lgmrec_pyg.storage.digest import digest
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, value BLOB NOT NULL)
 WITHOUT ROWID
 """
 CRC_SIZE = 4
-UNAVAILABLE = (
-    'attempt to write a readonly',
-    'database is locked',
-    'database or disk is full',
-    'disk I/O error',
-    'unable to open',
-)
 
 
 class EmbeddingCache:
-    r"""A file of embeddings, found by the name of their encoder and a digest of
-    the content.
+    r"""A file of embeddings, found by the name of their encoder and the content, or a
+    digest of it.
 
     Each batch is written completely or not at all, whenever the process is
     killed. Several processes may share the file.
@@ -35,8 +29,8 @@ class EmbeddingCache:
     .. code-block:: python
 
         with EmbeddingCache('texts.sqlite', encoder.name) as cache:
-            cache.put([digest], x)
-            cache.get(digest)
+            cache.put([content], x)
+            cache.get(content)
 
     Args:
         path (str or os.PathLike): The path of the file, which is created if
@@ -51,20 +45,14 @@ class EmbeddingCache:
 
     def __init__(self, path: str | os.PathLike[str], name: str) -> None:
         self.path = osp.expanduser(os.fspath(path))
-        self.prefix = sha256(name.encode()).digest()
+        self.name = name
         os.makedirs(osp.dirname(osp.abspath(self.path)), exist_ok=True)
-        try:
+        with self._explained():
             self._connection = sqlite3.connect(self.path, timeout=60.0)
-        except sqlite3.OperationalError as error:
-            raise OSError(f"'{self.path}' cannot be opened ({error})") from error
         self._connection.text_factory = bytes  # Damaged text is no text.
         try:
             with self._explained(), self._connection:
                 self._connection.execute(SCHEMA)
-                info = self._connection.execute('PRAGMA table_info(embeddings)')
-                columns = [row[1] for row in info]
-                if columns != [b'key', b'value']:
-                    raise sqlite3.DatabaseError(f'its columns are {columns}')
         except BaseException:
             self._connection.close()
             raise
@@ -75,46 +63,44 @@ class EmbeddingCache:
     def __exit__(self, *args: object) -> None:
         self._connection.close()
 
-    def get(self, digest: bytes) -> Tensor | None:
+    def get(self, content: Any) -> Tensor | None:
         r"""Returns an embedding, or :obj:`None` in case there is none that is
         undamaged and finite.
 
         Args:
-            digest (bytes): The digest of the content.
+            content (Any): The content, or a digest of it.
         """
         query = 'SELECT value FROM embeddings WHERE key = ?'
         with self._explained():
-            row = self._connection.execute(query, [self._key(digest)]).fetchone()
+            row = self._connection.execute(query, [self._key(content)]).fetchone()
         return None if row is None else _unpack(row[0])
 
-    def put(self, digests: list[bytes], x: Tensor) -> None:
+    def put(self, contents: list[Any], x: Tensor) -> None:
         r"""Writes a batch of embeddings, in single precision.
 
         Args:
-            digests (List[bytes]): The digests of the contents.
+            contents (List[Any]): The contents, or digests of them.
             x (torch.Tensor): The embeddings, one row per content.
         """
         values = x.detach().cpu().float().numpy().astype('<f4')
         rows = [
-            (self._key(digest), _pack(value.tobytes()))
-            for digest, value in zip(digests, values, strict=True)
+            (self._key(content), _pack(value.tobytes()))
+            for content, value in zip(contents, values, strict=True)
         ]
         with self._explained(), self._connection:
             query = 'INSERT OR REPLACE INTO embeddings VALUES (?, ?)'
             self._connection.executemany(query, rows)
 
-    def _key(self, digest: bytes) -> bytes:
-        return sha256(self.prefix + digest).digest()
+    def _key(self, content: Any) -> bytes:
+        return digest((self.name, content)).encode()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.OperationalError as error:
+            raise OSError(f"'{self.path}' cannot be used ({error})") from error
         except sqlite3.DatabaseError as error:
-            if str(error).startswith(UNAVAILABLE):
-                raise OSError(
-                    f"'{self.path}' cannot be read or written ({error})"
-                ) from error
             raise ValueError(
                 f"'{self.path}' needs to be a cache of embeddings ({error}): delete "
                 f'it, or choose another path'

@@ -1,6 +1,5 @@
 import io
 import os
-import struct
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lgmrec_pyg.encoders.digest import weights_digest
+from lgmrec_pyg.storage.digest import digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_UINT16 = 2**16 - 1
-# What PIL raises on damaged files:
-DAMAGES = (OSError, ValueError, SyntaxError, IndexError, struct.error)
 
 
 class ImageEncoder:
@@ -61,7 +58,7 @@ class ImageEncoder:
         transformation.
         """
         model, transform = self._loaded
-        return f'timm:{weights_digest(model)}:{" ".join(str(transform).split())}'
+        return f'timm:{digest(model)}:{" ".join(str(transform).split())}'
 
     @torch.no_grad()
     def __call__(self, images: list[Any]) -> Tensor:
@@ -99,14 +96,6 @@ class ImageEncoder:
 def open_image(image: 'str | os.PathLike[str] | bytes | Image') -> 'Image':
     r"""Returns an image with the channels red, green and blue, of 8 bits each.
     Shades of gray in 16 bits are scaled to them.
-
-    Args:
-        image (str or os.PathLike or bytes or PIL.Image.Image): The image, its
-            path, or the content of its file.
-
-    Raises:
-        ValueError: If the file is not an image, or a damaged one, or if its
-            values have no given range.
     """
     import PIL.Image
 
@@ -118,7 +107,7 @@ def open_image(image: 'str | os.PathLike[str] | bytes | Image') -> 'Image':
             return _as_rgb(opened)
     except FileNotFoundError:
         raise
-    except (*DAMAGES, PIL.Image.DecompressionBombError) as error:
+    except Exception as error:  # Of many types, by format.
         name = getattr(image, 'filename', '') or repr(image)[:50]
         name = os.fspath(image) if isinstance(image, (str, os.PathLike)) else name
         raise ValueError(f"'{name}' needs to be a readable image ({error})") from error

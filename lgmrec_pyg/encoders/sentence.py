@@ -1,11 +1,12 @@
+import json
 from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lgmrec_pyg.encoders.digest import tokenizer_digest, weights_digest
+from lgmrec_pyg.storage.digest import digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -56,10 +57,10 @@ class SentenceEncoder:
         and how much it reads, after which prompt, into how many features.
         """
         model = self._model
-        tokenizer = tokenizer_digest(getattr(model, 'tokenizer', None))
+        rules = tokenizer_rules(getattr(model, 'tokenizer', None))
         prompt = model.prompts.get(model.default_prompt_name or '')
         settings = (model.max_seq_length, prompt, model.truncate_dim)
-        return f'sentence-transformers:{weights_digest(model)}:{tokenizer}:{settings}'
+        return f'sentence-transformers:{digest((model, rules, settings))}'
 
     def __call__(self, texts: list[str]) -> Tensor:
         if len(texts) == 0:
@@ -88,3 +89,16 @@ class SentenceEncoder:
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}({self.model!r})'
+
+
+def tokenizer_rules(tokenizer: Any) -> Any:
+    r"""Returns the vocabulary and the rules of a tokenizer, as plain types."""
+    backend = getattr(tokenizer, 'backend_tokenizer', tokenizer)
+    if hasattr(backend, 'to_str'):
+        rules = json.loads(backend.to_str())
+        for name in ('padding', 'truncation'):  # Those of its last call.
+            rules.pop(name, None)
+    else:
+        rules = backend.get_vocab() if hasattr(backend, 'get_vocab') else None
+    names = ('do_lower_case', 'padding_side', 'stop_words', 'truncation_side')
+    return rules, [getattr(tokenizer, name, None) for name in names]

@@ -26,7 +26,8 @@ from lgmrec_pyg.ids import as_ids
 
 PLAIN = (int, float, complex, str, bytes, range, slice, type(None))
 SHA, VALUES = 'sha256:', 'values of '
-IGNORED = ('name_or_path', 'training')  # A module is the same in use and elsewhere.
+# A module is the same in use, and wherever it lies:
+IGNORED = ('name_or_path', 'training', 'warnings_issued')
 
 
 def digest(value: Any, values: bool = True) -> str:
@@ -157,7 +158,7 @@ def _parts(value: Any, values: bool, parents: tuple[int, ...]) -> Iterator[Any]:
     kind = type(value).__qualname__.encode()
     if isinstance(value, (Enum, *PLAIN, torch.dtype, torch.device)):
         yield kind
-        yield repr(value).encode()
+        yield value if isinstance(value, bytes) else repr(value).encode()
     elif isinstance(value, Mapping):
         yield b'mapping of %d' % len(value)
         for key in sorted(value, key=digest):

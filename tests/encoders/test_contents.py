@@ -35,7 +35,7 @@ def test_encode_paths_and_bytes(tmp_path: Path) -> None:
     x = encode(paths, encoder, cache=cache, progress=False)
     assert x.flatten().tolist() == [2, 2, 4]
     assert sizes == [2, 1]
-    with pytest.raises(FileNotFoundError, match='missing'):
+    with pytest.raises(ValueError, match=r'1 of 1 contents cannot .*/missing'):
         encode([tmp_path / 'missing'], encoder)
 
 
