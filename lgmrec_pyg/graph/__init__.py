@@ -22,6 +22,8 @@ from lgmrec_pyg.graph.schema import (
     edge_index_of,
     modalities,
     reverse,
+    similar,
+    similarities,
     training_pairs,
 )
 from lgmrec_pyg.graph.validate import validate_graph
@@ -48,6 +50,8 @@ __all__ = [
     'model_inputs',
     'reverse',
     'set_ids',
+    'similar',
+    'similarities',
     'training_pairs',
     'validate_graph',
 ]

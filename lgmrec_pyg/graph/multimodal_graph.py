@@ -11,11 +11,14 @@ from lgmrec_pyg.graph.schema import (
     INTERACTS,
     ITEM,
     REV_INTERACTS,
+    SIMILAR,
     USER,
     check_types,
     describes,
+    is_similar,
     modalities,
 )
+from lgmrec_pyg.ops.adjacency import Adjacency
 
 
 class MultimodalGraph(NamedTuple):
@@ -25,10 +28,14 @@ class MultimodalGraph(NamedTuple):
     Args:
         interactions (BipartiteGraph): The interactions in both directions.
         modality (Dict[str, ModalityGraph]): What describes items, a modality.
+        similar (Dict[str, Adjacency], optional): Which items are similar, a
+            modality, see :class:`~lgmrec_pyg.transforms.SimilarItems`.
+            (default: :obj:`{}`)
     """
 
     interactions: BipartiteGraph
     modality: dict[str, ModalityGraph]
+    similar: dict[str, Adjacency] = {}  # noqa: RUF012
 
     @classmethod
     def from_data(
@@ -72,7 +79,8 @@ class MultimodalGraph(NamedTuple):
 
         Args:
             adj_dict (Dict[Tuple[str, str, str], Adj]): The interactions, and the
-                edges from the nodes of modalities to items.
+                edges from the nodes of modalities to items and between similar
+                items. Those without weights are means.
             weight_dict (Dict[Tuple[str, str, str], torch.Tensor], optional):
                 Weights of edge indices. (default: :obj:`None`)
             num_nodes (Dict[str, int], optional): The number of nodes of every
@@ -106,7 +114,15 @@ class MultimodalGraph(NamedTuple):
             for edge_type, adj in adj_dict.items()
             if edge_type == describes(edge_type[0])
         }
-        return cls(interactions, modality)
+        size = (interactions.num_items, interactions.num_items)
+        similar = {
+            edge_type[1].removeprefix(SIMILAR): Adjacency.from_adj(
+                adj, weight_dict.get(edge_type), size, 'mean', dtype
+            )
+            for edge_type, adj in adj_dict.items()
+            if is_similar(edge_type)
+        }
+        return cls(interactions, modality, similar)
 
 
 def model_inputs(data: HeteroData) -> tuple[dict[str, Tensor], MultimodalGraph]:

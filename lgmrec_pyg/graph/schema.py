@@ -10,6 +10,7 @@ USER = 'user'
 ITEM = 'item'
 INTERACTS: EdgeType = (USER, 'interacts', ITEM)
 REV_INTERACTS: EdgeType = (ITEM, 'rev_interacts', USER)
+SIMILAR = 'similar_'
 LABELS = ('val_edge_label_index', 'test_edge_label_index')
 
 
@@ -21,6 +22,30 @@ def describes(modality: str) -> EdgeType:
         modality (str): The name of the modality, *e.g.*, :obj:`"image"`.
     """
     return (modality, 'describes', ITEM)
+
+
+def similar(modality: str) -> EdgeType:
+    r"""Returns the edge type that links items to those that are similar by a
+    modality, or by any of them if that is :obj:`"item"`.
+
+    Args:
+        modality (str): The name of the modality, *e.g.*, :obj:`"image"`.
+    """
+    return (ITEM, f'{SIMILAR}{modality}', ITEM)
+
+
+def similarities(data: HeteroData) -> list[EdgeType]:
+    r"""Returns the edge types of a graph that link similar items.
+
+    Args:
+        data (HeteroData): The multimodal interaction graph.
+    """
+    return [edge_type for edge_type in data.edge_types if is_similar(edge_type)]
+
+
+def is_similar(edge_type: EdgeType) -> bool:
+    r"""Whether an edge type links similar items."""
+    return edge_type == similar(edge_type[1].removeprefix(SIMILAR))
 
 
 def reverse(edge_type: EdgeType) -> EdgeType:
@@ -78,7 +103,8 @@ def check_types(data: HeteroData) -> None:
                 f"The graph needs to have a node type '{node_type}' "
                 f'(got {data.node_types})'
             )
-    for edge_type in [INTERACTS, *map(describes, modalities(data))]:
+    edge_types = [*map(describes, modalities(data)), *similarities(data)]
+    for edge_type in [INTERACTS, *edge_types]:
         if edge_type not in data.edge_types:
             raise ValueError(
                 f'The graph needs to have an edge type {edge_type} '

@@ -15,6 +15,7 @@ from lgmrec_pyg.graph.schema import (
     describes,
     edge_index_of,
     modalities,
+    similarities,
 )
 
 
@@ -28,7 +29,8 @@ def validate_graph(data: HeteroData) -> None:
     :obj:`adj_t`) holds the training pairs, each once, and whose optional
     :obj:`val_edge_label_index` and :obj:`test_edge_label_index` hold pairs
     which are neither training pairs nor repeated; and the edge type
-    :obj:`(modality, "describes", "item")` per modality.
+    :obj:`(modality, "describes", "item")` per modality. The edge types
+    :obj:`("item", "similar_<modality>", "item")` are optional.
     An item may be described by no, one or several nodes of a modality.
     Users and items may have unique :obj:`ids`, see
     :func:`~lgmrec_pyg.graph.set_ids`.
@@ -51,6 +53,8 @@ def validate_graph(data: HeteroData) -> None:
     for modality in modalities(data):
         _check_features(data, modality)
         edge_type = describes(modality)
+        _check_pairs(data, edge_type, 'edge_index', edge_index_of(data[edge_type]))
+    for edge_type in similarities(data):
         _check_pairs(data, edge_type, 'edge_index', edge_index_of(data[edge_type]))
     _check_interactions(data)
 

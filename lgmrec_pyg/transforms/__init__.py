@@ -1,7 +1,8 @@
 r"""Transforms of the multimodal interaction graph."""
 
 from lgmrec_pyg.transforms.degree_norm import DegreeNorm
+from lgmrec_pyg.transforms.similar_items import SimilarItems
 from lgmrec_pyg.transforms.standardize_features import StandardizeFeatures
 from lgmrec_pyg.transforms.to_adjacency import ToAdjacency
 
-__all__ = ['DegreeNorm', 'StandardizeFeatures', 'ToAdjacency']
+__all__ = ['DegreeNorm', 'SimilarItems', 'StandardizeFeatures', 'ToAdjacency']

@@ -10,7 +10,7 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.typing import EdgeType
 
-from lgmrec_pyg.graph import reverse
+from lgmrec_pyg.graph.schema import SIMILAR, reverse
 from lgmrec_pyg.transforms.degree_norm import DegreeNorm
 
 LAYOUTS = ('auto', 'torch_sparse', 'csr', 'edge_index')
@@ -21,7 +21,7 @@ class ToAdjacency(BaseTransform):
     r"""Converts the edges of the graph to the form in which layers propagate
     over them fastest (functional name: :obj:`to_adjacency`).
 
-    Edge types that have no reverse get one as in
+    Edge types that have no reverse, but those between similar items, get one as in
     :class:`~torch_geometric.transforms.ToUndirected`.
     In contrast to :class:`~torch_geometric.transforms.ToSparseTensor`, label
     pairs such as :obj:`val_edge_label_index` are left as they are, even if
@@ -97,7 +97,8 @@ def _add_reverse_edges(data: HeteroData) -> None:
     missing = [
         edge_type
         for edge_type in data.edge_types
-        if not edge_type[1].startswith('rev_') and reverse(edge_type) not in edge_types
+        if not edge_type[1].startswith(('rev_', SIMILAR))
+        and reverse(edge_type) not in edge_types
     ]
     data.update(T.ToUndirected(merge=False)(data.edge_type_subgraph(missing)))
 
