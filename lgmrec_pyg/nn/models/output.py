@@ -1,5 +1,6 @@
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from lgmrec_pyg.nn.fusion import NodeEmbedding
@@ -12,6 +13,29 @@ class LGMRecOutput(NamedTuple):
     item: NodeEmbedding
 
 
+class ModelOutput(NamedTuple):
+    r"""The final embeddings of all users and items, and what else a loss needs.
+
+    Args:
+        user (torch.Tensor): Of shape :math:`(|\mathcal{U}|, d)`.
+        item (torch.Tensor): Of shape :math:`(|\mathcal{I}|, d)`.
+        views (Dict[str, Tuple[torch.Tensor, torch.Tensor]], optional): Other
+            embeddings of users and of items. (default: :obj:`{}`)
+        inputs (Tuple[Any, ...], optional): The arguments of the forward.
+            (default: :obj:`()`)
+    """
+
+    user: Tensor
+    item: Tensor
+    views: dict[str, tuple[Tensor, Tensor]] = {}  # noqa: RUF012
+    inputs: tuple[Any, ...] = ()
+
+    def select(self, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, ...]:
+        r"""The embeddings of a batch of triplets."""
+        item = F.embedding(pos, self.item), F.embedding(neg, self.item)
+        return F.embedding(user, self.user), *item
+
+
 class Losses(NamedTuple):
     r"""The loss and its terms before weighting, each a scalar."""
 
@@ -19,3 +43,19 @@ class Losses(NamedTuple):
     ranking: Tensor
     contrast: Tensor
     reg: Tensor
+
+
+class RegularizedLosses(NamedTuple):
+    r"""The loss and its terms before weighting, each a scalar."""
+
+    total: Tensor
+    ranking: Tensor
+    reg: Tensor
+
+
+class ModalityLosses(NamedTuple):
+    r"""The loss and its terms before weighting, each a scalar."""
+
+    total: Tensor
+    ranking: Tensor
+    modality: Tensor

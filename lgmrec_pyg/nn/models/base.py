@@ -1,0 +1,163 @@
+import inspect
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Module
+from torch_geometric.data import HeteroData
+from typing_extensions import Self
+
+from lgmrec_pyg.graph import (
+    ITEM,
+    USER,
+    MultimodalGraph,
+    describes,
+    modalities,
+    similar,
+    validate_graph,
+)
+from lgmrec_pyg.nn.loss.bpr import BPRLoss
+from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
+from lgmrec_pyg.nn.models.output import ModelOutput
+from lgmrec_pyg.ops import unit_rows
+
+
+class GraphRecommender(Module):
+    r"""What recommenders share that stand beside :class:`LGMRec`: their forward
+    maps features and a graph to a :class:`ModelOutput`, whose inner products (or
+    cosines, if trained by :obj:`"softmax"`) are the scores.
+
+    Args:
+        arguments (Dict[str, Any]): The :meth:`locals` of the constructor of the
+            model: its settings, among them :obj:`num_users`, :obj:`num_items`,
+            :obj:`feature_dims`, :obj:`embedding_dim`, :obj:`ranking_loss` and
+            :obj:`ranking_temperature`.
+
+    Raises:
+        ValueError: If a size is not positive, :obj:`ranking_loss` unknown, or there
+            is no modality where the model needs some.
+    """
+
+    #: The similarities that the forward looks up in the graph, if any.
+    similar_items: str | None = None
+    ranking_losses: tuple[str, ...] = ('bpr', 'softmax')
+    needs_modalities = True
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__()
+        names = inspect.signature(type(self)).parameters
+        self.settings = {key: arguments[key] for key in names if key in arguments}
+        for name in ('num_users', 'num_items', 'embedding_dim'):
+            if arguments[name] < 1:
+                raise ValueError(
+                    f"'{name}' needs to be positive (got {arguments[name]})"
+                )
+        ranking_loss = arguments['ranking_loss']
+        if ranking_loss not in self.ranking_losses:
+            raise ValueError(
+                f"'ranking_loss' needs to be one of {self.ranking_losses} "
+                f'(got {ranking_loss!r})'
+            )
+        self.feature_dims: dict[str, int] = dict(arguments['feature_dims'])
+        if self.needs_modalities and not self.feature_dims:
+            raise ValueError("'feature_dims' needs to hold a modality (got none)")
+        self.num_users: int = arguments['num_users']
+        self.num_items: int = arguments['num_items']
+        self.ranks_by_cosine = ranking_loss == 'softmax'
+        self.bpr = BPRLoss()
+        self.softmax = SoftmaxLoss(arguments['ranking_temperature'])
+
+    @classmethod
+    def from_data(cls, data: HeteroData, **kwargs: Any) -> Self:
+        r"""Checks a graph, and reads the sizes from it.
+
+        Args:
+            data (HeteroData): The multimodal interaction graph.
+            **kwargs (optional): Additional arguments of the constructor.
+
+        Raises:
+            ValueError: See :func:`~lgmrec_pyg.graph.validate_graph`.
+        """
+        validate_graph(data)
+        dims = {name: data[name].num_features for name in modalities(data)}
+        return cls(
+            num_users=data[USER].num_nodes,
+            num_items=data[ITEM].num_nodes,
+            feature_dims=dims,
+            **kwargs,
+        )
+
+    def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> ModelOutput:
+        r"""Computes the embeddings of all users and items.
+
+        Args:
+            x_dict (Dict[str, torch.Tensor]): The features of every modality, of
+                shape :math:`(N_m, d_m)`.
+            graph (MultimodalGraph): The edges, see
+                :func:`~lgmrec_pyg.graph.model_inputs`.
+        """
+        raise NotImplementedError
+
+    def embed(
+        self, x_dict: dict[str, Tensor], graph: MultimodalGraph
+    ) -> tuple[Tensor, Tensor]:
+        r"""Computes the final embeddings of all users and items, whose inner
+        products are the scores, from the arguments of :meth:`forward`.
+        """
+        out = self(x_dict, graph)
+        if self.ranks_by_cosine:
+            return unit_rows(out.user), unit_rows(out.item)
+        return out.user, out.item
+
+    def ranking(
+        self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        r"""The ranking loss of a batch of triplets, and their embeddings."""
+        rows = out.select(user, pos, neg)
+        if self.ranks_by_cosine:
+            return self.softmax(rows[0], out.item, pos), rows
+        return self.bpr(*rows), rows
+
+    def check(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> None:
+        r"""Raises an error if the graph lacks what the model needs."""
+        missing = set(self.feature_dims) - (set(x_dict) & set(graph.modality))
+        if missing and self.needs_modalities:
+            raise ValueError(
+                f'The graph needs to hold the modalities of the model with features '
+                f"'x' and edges {describes('*')} (missing: {sorted(missing)})"
+            )
+        got = graph.interactions.num_users, graph.interactions.num_items
+        if got != (self.num_users, self.num_items):
+            raise ValueError(
+                f'The graph needs to have the {self.num_users} users and '
+                f'{self.num_items} items of the model (got {got[0]} and {got[1]})'
+            )
+        if self.similar_items is None:
+            return
+        needed = [
+            *self.feature_dims,
+            *([ITEM] if 'union' in self.similar_items else []),
+        ]
+        absent = [similar(name) for name in needed if name not in graph.similar]
+        if absent:
+            raise ValueError(
+                f"'{self.__class__.__name__}' needs edges {absent} between items: "
+                f'transform the graph by {self.similar_items}'
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
+            f'{self.feature_dims})'
+        )
+
+
+def half_squares(*rows: Tensor) -> Tensor:
+    r"""Half of the squared norms of a batch, a row."""
+    return sum((x.square().sum() for x in rows), rows[0].new_zeros(())) / (
+        2 * rows[0].size(0)
+    )
+
+
+def norms(*rows: Tensor) -> Tensor:
+    r"""The Frobenius norms of a batch, not squared, a row."""
+    return sum((x.norm() for x in rows), rows[0].new_zeros(())) / rows[0].size(0)
