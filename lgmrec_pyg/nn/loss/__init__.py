@@ -1,5 +1,15 @@
+from lgmrec_pyg.nn.loss.batch_contrast import BatchContrast
+from lgmrec_pyg.nn.loss.bootstrap import BootstrapLoss
 from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
+from lgmrec_pyg.nn.loss.local_correction import LocalCorrection
 from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 
-__all__ = ['BPRLoss', 'HypergraphContrast', 'SoftmaxLoss']
+__all__ = [
+    'BPRLoss',
+    'BatchContrast',
+    'BootstrapLoss',
+    'HypergraphContrast',
+    'LocalCorrection',
+    'SoftmaxLoss',
+]
