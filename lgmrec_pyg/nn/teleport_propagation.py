@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,7 +55,9 @@ class TeleportPropagation(Module):
         if self.num_layers == 0:
             return x_user, x_item
         user, item = x_user, x_item
-        to_user, to_item, loop_user, loop_item = self._dropped(graph)
+        (to_user, to_item), _, (loop_user, loop_item) = self._drop(
+            self._matrices(graph)
+        )
         for _ in range(self.num_layers):
             next_user = spmm(to_user, item) + loop_user.to(user.dtype) * user
             item = spmm(to_item, user) + loop_item.to(item.dtype) * item
@@ -61,19 +65,16 @@ class TeleportPropagation(Module):
             item = (1 - self.alpha) * item + self.alpha * x_item
         return user, item
 
-    def _dropped(
-        self, graph: BipartiteGraph
-    ) -> tuple[Adjacency, Adjacency, Tensor, Tensor]:
-        *adjacencies, order, loop_user, loop_item = self._matrices(graph)
+    def _drop(self, matrices: '_Matrices') -> '_Matrices':
         if not self.training or self.dropout == 0:
-            return (*adjacencies, loop_user, loop_item)
+            return matrices
         kept = []
-        for adj, perm in zip(adjacencies, order, strict=True):
+        for adj, perm in zip(matrices.adj, matrices.perm, strict=True):
             value = F.dropout(adj.csr.value, self.dropout)
             csr_t = adj.csr_t._replace(value=value[perm])
             kept.append(Adjacency(adj.csr._replace(value=value), csr_t))
-        loops = (F.dropout(x, self.dropout) for x in (loop_user, loop_item))
-        return (*kept, *loops)
+        loop = [F.dropout(x, self.dropout) for x in matrices.loop]
+        return matrices._replace(adj=kept, loop=loop)
 
     def __repr__(self) -> str:
         return (
@@ -82,18 +83,23 @@ class TeleportPropagation(Module):
         )
 
 
-def _with_loops(graph: BipartiteGraph) -> tuple:
+class _Matrices(NamedTuple):
+    adj: list[Adjacency]  # To users, and to items.
+    perm: list[Tensor]  # Where the entries of their transposes come from.
+    loop: list[Tensor]
+
+
+def _with_loops(graph: BipartiteGraph) -> _Matrices:
     dtype = torch.get_default_dtype()
     if graph.to_user.csr.value is not None:
         dtype = graph.to_user.csr.value.dtype
-    user, item = (
-        (x.degree.to(dtype) + 1).rsqrt() for x in (graph.to_user, graph.to_item)
-    )
-    out, order = [], []
-    for adj, row, col in ((graph.to_user, user, item), (graph.to_item, item, user)):
+    scale = [(x.degree.to(dtype) + 1).rsqrt() for x in (graph.to_user, graph.to_item)]
+    out = _Matrices([], [], [x.square().view(-1, 1) for x in scale])
+    for adj, row, col in zip(graph, scale[::-1], scale, strict=True):
         csr = adj.csr._replace(value=row[adj.csr.row] * col[adj.csr.col])
         position = torch.arange(csr.col.numel(), device=csr.col.device)
         csr_t = csr._replace(value=position).t()
-        order.append(csr_t.value)
-        out.append(Adjacency(csr, csr_t._replace(value=csr.value[csr_t.value])))
-    return (*out, order, user.square().view(-1, 1), item.square().view(-1, 1))
+        perm = csr_t.value
+        out.adj.insert(0, Adjacency(csr, csr_t._replace(value=csr.value[perm])))
+        out.perm.insert(0, perm)
+    return out

@@ -78,13 +78,12 @@ class GraphRecommender(Module):
             ValueError: See :func:`~lgmrec_pyg.graph.validate_graph`.
         """
         validate_graph(data)
-        dims = {name: data[name].num_features for name in modalities(data)}
-        return cls(
-            num_users=data[USER].num_nodes,
-            num_items=data[ITEM].num_nodes,
-            feature_dims=dims,
-            **kwargs,
-        )
+        sizes: dict[str, Any] = {
+            'num_users': data[USER].num_nodes,
+            'num_items': data[ITEM].num_nodes,
+            'feature_dims': {m: data[m].num_features for m in modalities(data)},
+        }
+        return cls(**sizes, **kwargs)
 
     def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> ModelOutput:
         r"""Computes the embeddings of all users and items.

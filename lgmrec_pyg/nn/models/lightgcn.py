@@ -1,5 +1,3 @@
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import Embedding
@@ -61,7 +59,9 @@ class LightGCN(GraphRecommender):
         ids = self.user_embedding.weight, self.item_embedding.weight
         return ModelOutput(*self.collaborative(*ids, graph.interactions))
 
-    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
+    def loss(
+        self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor
+    ) -> RegularizedLosses:
         r"""Computes the loss of a batch of triplets."""
         ranking, _ = self.ranking(out, user, pos, neg)
         ids = self.user_embedding(user), self.item_embedding(pos)

@@ -154,7 +154,7 @@ class MIGGT(GraphRecommender):
         sample = self.attention.sample(z.size(0), self.num_items, z.device)
         y = self.attention(z, z[self.num_users :], sample)
         views = {'sampled': (z.split(sizes)[1], sample.split(sizes)[1])}
-        return ModelOutput(*y.split(sizes), views)
+        return ModelOutput(y[: self.num_users], y[self.num_users :], views)
 
     def _drop(self, x: Tensor, name: str) -> Tensor:
         return F.dropout(x, self.dropout[name], self.training)

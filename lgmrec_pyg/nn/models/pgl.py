@@ -111,13 +111,14 @@ class PGL(GraphRecommender):
 
     def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> ModelOutput:
         self.check(x_dict, graph)
-        content = [
+        tables = [
             unit_rows(project(x_dict[name], graph.modality[name]))
             for name, project in self.projection.items()
         ]
-        ids, content = self.user_embedding.weight, torch.cat(content, dim=1)
-        interactions = self.drop_edge(graph.interactions)
-        user, item = self.collaborative(ids, content, interactions)
+        content = torch.cat(tables, dim=1)
+        user, item = self.collaborative(
+            self.user_embedding.weight, content, self.drop_edge(graph.interactions)
+        )
         return ModelOutput(user, item + self.similar(content, graph.similar))
 
     def loss(
