@@ -38,7 +38,7 @@ class SimilarItems(BaseTransform):
 
     Args:
         k (int or Dict[str, int], optional): The number of neighbors, or one a
-            modality. (default: :obj:`10`)
+            modality (10 for those left out). (default: :obj:`10`)
         weight (str, optional): :obj:`"cosine"` or :obj:`"uniform"`.
             (default: :obj:`"cosine"`)
         union (bool, optional): If set to :obj:`True`, adds the union over
@@ -62,7 +62,7 @@ class SimilarItems(BaseTransform):
             x = data[name].x
             x = x[node].to(torch.promote_types(x.dtype, torch.float))
             x = scatter(x, item, dim=0, dim_size=num_items, reduce='mean')
-            k = self.k[name] if isinstance(self.k, dict) else self.k
+            k = self.k.get(name, 10) if isinstance(self.k, dict) else self.k
             index, weight = nearest_neighbors(x, k)
             if self.weight == 'cosine':
                 weight = normalize_similarity(weight, index, num_items)

@@ -201,3 +201,12 @@ def test_gated_hypergraph(run_here):
     assert 0 < variables['metrics']['Recall@20'] < 1
     source = (EXAMPLES / 'gated_hypergraph.py').read_text()
     assert len(source.splitlines()) < 80
+
+
+def test_compare_models(run_here):
+    models = ['FREEDOM', 'BM3', 'LGMRec']
+    args = ('--preset', 'tiny', '--epochs', '2', '--models', *models)
+    _, stdout, _ = run_here('compare_models.py', *args)
+    rows = [line.split() for line in stdout.splitlines()]
+    assert [row[0] for row in rows[1:]] == [m for m in models for _ in range(2)]
+    assert all(0 < float(row[2]) < 1 for row in rows[1:])

@@ -1,3 +1,4 @@
+from lgmrec_pyg.nn.models.base import GraphRecommender
 from lgmrec_pyg.nn.models.bm3 import BM3
 from lgmrec_pyg.nn.models.dgr import DGR
 from lgmrec_pyg.nn.models.freedom import FREEDOM
@@ -10,6 +11,7 @@ from lgmrec_pyg.nn.models.mig_gt import MIGGT
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses, ModelOutput
 from lgmrec_pyg.nn.models.pgl import PGL
 from lgmrec_pyg.nn.models.presets import PAPER, RECOMMENDED, Preset
+from lgmrec_pyg.nn.models.published import PUBLISHED
 from lgmrec_pyg.nn.models.smore import SMORE
 from lgmrec_pyg.nn.models.srgformer import SRGFormer
 from lgmrec_pyg.nn.models.vbpr import VBPR
@@ -24,9 +26,11 @@ __all__ = [
     'MIGGT',
     'PAPER',
     'PGL',
+    'PUBLISHED',
     'RECOMMENDED',
     'SMORE',
     'VBPR',
+    'GraphRecommender',
     'LGMRec',
     'LGMRecOutput',
     'LightGCN',

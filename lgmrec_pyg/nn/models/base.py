@@ -37,8 +37,9 @@ class GraphRecommender(Module):
             is no modality where the model needs some.
     """
 
-    #: The similarities that the forward looks up in the graph, if any.
+    #: The transform that the graph needs, if any, and whether with the union.
     similar_items: str | None = None
+    needs_union = False
     ranking_losses: tuple[str, ...] = ('bpr', 'softmax')
     needs_modalities = True
 
@@ -132,10 +133,7 @@ class GraphRecommender(Module):
             )
         if self.similar_items is None:
             return
-        needed = [
-            *self.feature_dims,
-            *([ITEM] if 'union' in self.similar_items else []),
-        ]
+        needed = [*self.feature_dims] + ([ITEM] if self.needs_union else [])
         absent = [similar(name) for name in needed if name not in graph.similar]
         if absent:
             raise ValueError(

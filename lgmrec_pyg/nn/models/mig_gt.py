@@ -49,7 +49,8 @@ class MIGGT(GraphRecommender):
         num_layers (int, optional): The layers :math:`K_0` of user IDs.
             (default: :obj:`4`)
         num_modality_layers (int or Dict[str, int], optional): The layers
-            :math:`K_m`, for all modalities or each. (default: :obj:`2`)
+            :math:`K_m`, for all modalities or each (2 for those left out).
+            (default: :obj:`2`)
         hidden_dim (int, optional): The hidden width of MLPs. (default: :obj:`512`)
         num_samples (int, optional): The number of random items.
             (default: :obj:`10`)
@@ -116,7 +117,7 @@ class MIGGT(GraphRecommender):
         self.collaborative = TeleportPropagation(num_layers, alpha, edge)
         self.propagation = ModuleDict(
             {
-                name: TeleportPropagation(depth[name], alpha, edge)
+                name: TeleportPropagation(depth.get(name, 2), alpha, edge)
                 for name in feature_dims
             }
         )

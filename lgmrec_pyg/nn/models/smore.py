@@ -60,6 +60,7 @@ class SMORE(SideViewRecommender):
     """
 
     similar_items = 'SimilarItems(k=10, union=True)'
+    needs_union = True
 
     def __init__(
         self,

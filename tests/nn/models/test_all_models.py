@@ -105,3 +105,11 @@ def test_continued_runs_end_like_others(name, data, tmp_path) -> None:
     out = run(4, seed=1, checkpoint=path, resume=True)
     for key, x in out.items():
         assert torch.equal(x, expected[key]), key
+
+
+def test_published_settings_fit_the_models(data) -> None:
+    for name, preset in nn.PUBLISHED.items():
+        model = getattr(nn, name).from_data(data, **preset.model)
+        _, graph = model_inputs(preset.transform(data))
+        model.check({'image': data['image'].x, 'text': data['text'].x}, graph)
+    assert set(nn.PUBLISHED) == set(MODELS)
