@@ -17,12 +17,12 @@ from torch_geometric.typing import SparseTensor
 from lgmrec_pyg.graph import (
     ITEM,
     USER,
+    as_ids,
     describes,
     edge_index_of,
     modalities,
     training_pairs,
 )
-from lgmrec_pyg.ids import as_ids
 
 PLAIN = (int, float, complex, str, bytes, range, slice, type(None))
 SHA, VALUES = 'sha256:', 'values of '

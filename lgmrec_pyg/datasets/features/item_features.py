@@ -7,8 +7,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets.features.table import FeatureTable, read_feature_tables
-from lgmrec_pyg.graph import INTERACTS, ITEM, describes, reverse
-from lgmrec_pyg.graph import IdMap, as_ids
+from lgmrec_pyg.graph import INTERACTS, ITEM, IdMap, as_ids, describes, reverse
 
 MIN_COVERAGE = 0.1  # Fewer described items are rather a mistake than a catalog.
 

@@ -10,8 +10,7 @@ from numpy.exceptions import ComplexWarning
 from torch import Tensor
 
 from lgmrec_pyg.datasets.features.npz import read_npz
-from lgmrec_pyg.graph import ITEM, USER
-from lgmrec_pyg.graph import as_ids
+from lgmrec_pyg.graph import ITEM, USER, as_ids
 
 if TYPE_CHECKING:
     import pandas as pd

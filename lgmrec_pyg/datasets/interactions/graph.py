@@ -29,8 +29,7 @@ from lgmrec_pyg.datasets.interactions.table import (
     read_interaction_table,
 )
 from lgmrec_pyg.evaluation.positive import positive_integer
-from lgmrec_pyg.graph import INTERACTS, ITEM, USER, validate_graph
-from lgmrec_pyg.graph import Ids, as_ids
+from lgmrec_pyg.graph import INTERACTS, ITEM, USER, Ids, as_ids, validate_graph
 
 SPLITS = ('random', 'leave_one_out', 'time')
 

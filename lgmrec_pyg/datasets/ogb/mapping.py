@@ -8,8 +8,7 @@ from typing import Any
 
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import ITEM, USER
-from lgmrec_pyg.graph import IdMap, as_ids
+from lgmrec_pyg.graph import ITEM, USER, IdMap, as_ids
 
 DAMAGE = (
     EOFError,
