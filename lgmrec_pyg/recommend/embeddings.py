@@ -219,7 +219,8 @@ class Embeddings:
         with reading(path, 'embeddings and ids that this version saved'):
             if got != FORMAT:
                 raise ValueError(f'got {got} instead of {FORMAT}')
-            return cls(**load_tensors(path, checked=True))
+            arguments: dict[str, Any] = load_tensors(path, checked=True)
+            return cls(**arguments)
 
     def __repr__(self) -> str:
         return (
