@@ -41,8 +41,8 @@ def build_index(
 
     Raises:
         ImportError: If :obj:`faiss` is not installed.
-        ValueError: If a number is not positive, if there are more cells than
-            items, or if an embedding is NaN or infinite.
+        ValueError: If a number is no positive integer, or if an embedding is NaN or
+            infinite.
     """
     item_emb = rankable('item_emb', item_emb)
     num_items = item_emb.size(0)
@@ -51,7 +51,22 @@ def build_index(
     if num_cells_to_visit is None:
         num_cells_to_visit = min(num_cells, max(MIN_VISITS, num_cells // 32))
     check_counts(num_cells=num_cells, num_cells_to_visit=num_cells_to_visit)
-    return _cell_index(item_emb.float(), num_cells, num_cells_to_visit)
+    try:
+        import faiss
+    except ImportError as error:
+        raise ImportError("'build_index' needs faiss: pip install faiss-cpu") from error
+    from torch_geometric.nn.pool.knn import KNNIndex
+
+    emb, dim = item_emb.float().cpu(), item_emb.size(1)
+    cells = faiss.IndexIVFFlat(
+        faiss.IndexFlatIP(dim), dim, num_cells, faiss.METRIC_INNER_PRODUCT
+    )
+    cells.nprobe = num_cells_to_visit
+    cells.train(emb.numpy())
+    index = KNNIndex()
+    index.index = cells
+    index.add(emb)
+    return index
 
 
 @torch.no_grad()
@@ -93,14 +108,12 @@ def ann_topk(
 
     Raises:
         ValueError: If the index holds another number of items, if a number is no
-            positive integer, if :obj:`k` is greater than the number of items, or
-            if :obj:`exclude` is in another format.
+            positive integer, or if :obj:`exclude` is in another format.
     """
     size = getattr(index, 'numel', type(index).__name__)
     if size != item_emb.size(0):
         raise ValueError(
-            f"'index' needs to be a 'KNNIndex' that holds the {item_emb.size(0)} item "
-            f'embeddings (got {size})'
+            f"'index' needs to be a 'KNNIndex' of {item_emb.size(0)} items (got {size})"
         )
     check_counts(k=k, oversample=oversample)
     empty = torch.zeros(user_emb.size(0) + 1, dtype=torch.long)
@@ -153,10 +166,7 @@ def ann_recall(
     _, expected = topk(user_emb, item_emb, k, exclude)
     _, found = ann_topk(index, user_emb, item_emb, k, exclude, oversample)
     if not bool((expected >= 0).any()):
-        raise ValueError(
-            f"'exclude' needs to leave an item to find to any of 'user_emb' (got none "
-            f'for {user_emb.size(0)} users)'
-        )
+        raise ValueError("'exclude' needs to leave an item to find to any user")
     user = torch.arange(user_emb.size(0), device=expected.device)
     offset = item_emb.size(0) * user.view(-1, 1)
     expected, found = ((x + offset)[x >= 0] for x in (expected, found))
@@ -181,24 +191,3 @@ def _search(
     score, best = score.topk(k)
     index_ = candidate.gather(1, best)
     return score, index_.masked_fill_(score == -float('inf'), -1)
-
-
-def _cell_index(item_emb: Tensor, num_cells: int, num_visits: int) -> 'KNNIndex':
-    try:
-        import faiss
-    except ImportError as error:
-        raise ImportError(
-            "An approximate index needs 'faiss': pip install faiss-cpu"
-        ) from error
-    from torch_geometric.nn.pool.knn import KNNIndex
-
-    dim = item_emb.size(1)
-    cells = faiss.IndexIVFFlat(
-        faiss.IndexFlatIP(dim), dim, num_cells, faiss.METRIC_INNER_PRODUCT
-    )
-    cells.nprobe = num_visits
-    cells.train(item_emb.cpu().numpy())
-    index = KNNIndex()
-    index.index = cells
-    index.add(item_emb.cpu())
-    return index

@@ -94,8 +94,8 @@ class Embeddings:
             size, known = data[kind].num_nodes, getattr(model, f'num_{kind}s', None)
             if known is not None and known != size:
                 raise ValueError(
-                    f"'data' needs to be the graph that the model was trained on, with "
-                    f"{known} nodes of type '{kind}' (got {size})"
+                    f"'data' needs to have {known} nodes of type '{kind}', as 'model' "
+                    f'has (got {size})'
                 )
         training = model.training
         model.eval()

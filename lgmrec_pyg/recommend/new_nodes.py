@@ -132,10 +132,7 @@ def align_features(
     """
     trained = get_ids(data, ITEM) or []  # Others were added since.
     if trained != known[: len(trained)]:
-        raise ValueError(
-            "'data' needs to be the graph that the model was trained on (got other ids "
-            'of items)'
-        )
+        raise ValueError("'data' needs to hold the items of the recommender")
     tables = read_feature_tables(features)
     rows = {name: table.ids for name, table in tables.items()}
     if isinstance(known[0], str):
@@ -204,7 +201,7 @@ def _check(data: HeteroData, x_dict: dict[str, Tensor]) -> None:
         if too_long and _of_unit_length(data[name].x):
             raise ValueError(
                 f"'x_dict[{name!r}]' needs to be on the scale of 'data': pass the "
-                f"graph as it was before 'StandardizeFeatures'"
+                f"graph before 'StandardizeFeatures'"
             )
 
 

@@ -95,7 +95,7 @@ def test_recommender_takes_an_index(embeddings):
 
 
 def test_errors(embeddings, monkeypatch):
-    with pytest.raises(ValueError, match=r"'index' .* the 3000 item .* \(got 10\)"):
+    with pytest.raises(ValueError, match=r"'KNNIndex' of 3000 items \(got 10\)"):
         ann_topk(MIPSKNNIndex(embeddings[1][:10]), *embeddings, 3)
     with pytest.raises(ValueError, match=r"'index' needs to be .* \(got IndexFlatIP\)"):
         ann_topk(MIPSKNNIndex(embeddings[1]).index, *embeddings, 3)
@@ -129,9 +129,9 @@ def test_recall_of_nothing_is_an_error(embeddings):
     user_emb, item_emb = embeddings[0], embeddings[1][:50]
     index = MIPSKNNIndex(item_emb)
     everything = 50 * torch.arange(91), torch.arange(50).repeat(90)
-    with pytest.raises(ValueError, match=r"'exclude' needs to leave .* 90 users"):
+    with pytest.raises(ValueError, match="'exclude' needs to leave an item"):
         ann_recall(index, user_emb, item_emb, 5, everything)
-    with pytest.raises(ValueError, match=r'\(got none for 0 users\)'):
+    with pytest.raises(ValueError, match="'exclude' needs to leave an item"):
         ann_recall(index, user_emb[:0], item_emb, 5)
     # One item that is left to one user will do.
     everything[0][-1] -= 1

@@ -72,7 +72,7 @@ def test_from_model_with_another_graph():
     data = irregular_graph(dtype=torch.float32)
     model = LGMRec.from_data(data, embedding_dim=8)
     other = irregular_graph(num_users=12, dtype=torch.float32)
-    message = "with 11 nodes of type 'user' \\(got 12\\)"
+    message = "have 11 nodes of type 'user', as 'model' has \\(got 12"
     with pytest.raises(ValueError, match=message):
         Recommender.from_model(model, other)
 
