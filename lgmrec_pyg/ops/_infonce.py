@@ -140,7 +140,7 @@ def in_chunks(
     keys_t, keys_1 = keys.t().to(dtype), torch.cat([keys, ones], dim=1).to(dtype)
     single = at_least_single(anchors.dtype)
     grad_anchors = anchors.new_empty(anchors.size())
-    grad_keys_t = torch.zeros_like(keys.t(), dtype=single)
+    grad_keys_t = keys.new_zeros(keys.size(), dtype=single).t()
     total = anchors.new_zeros((), dtype=torch.float64)
     size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
     if keys.is_cpu:
@@ -152,7 +152,7 @@ def in_chunks(
         grad.copy_(product / sums)
         grad_keys_t += matmul((chunk / sums).t().to(dtype).contiguous(), exp)
         total += sums.log().sum()
-    return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype).contiguous()
+    return total.to(single), grad_anchors, grad_keys_t.t().to(keys.dtype)
 
 
 def _fused(
@@ -179,7 +179,7 @@ def _fused(
         scratch = num_threads * kernels.infonce_narrow_scratch(num_keys, width)
         scratch, out = keys.new_empty(scratch), (sums, grad_anchors, grad_keys_t)
         kernels.infonce_narrow(anchors, keys_t, *sizes, num_threads, scratch, *out)
-        grad_keys = grad_keys_t.t().contiguous()
+        grad_keys = grad_keys_t.t()
     else:
         grad_keys = torch.empty_like(keys)
         out = (sums, grad_anchors, grad_keys)
@@ -221,10 +221,19 @@ def _infonce(
 
 
 def _fake_infonce(
-    anchors: Tensor, keys: Tensor, *args: Any
+    anchors: Tensor,
+    keys: Tensor,
+    bound: float,
+    backend: str = 'chunked',
+    masked: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     total = anchors.new_empty((), dtype=at_least_single(anchors.dtype))
-    return total, anchors.new_empty(anchors.size()), keys.new_empty(keys.size())
+    grad_anchors = anchors.new_empty(anchors.size())
+    if backend == 'fused' and keys.size(1) <= MAX_NARROW:
+        grad_keys = keys.new_empty(keys.size()[::-1]).t()
+    else:
+        grad_keys = keys.new_empty(keys.size())
+    return total, grad_anchors, grad_keys
 
 
 def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
