@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ class Evaluator:
         ks: Sequence[int] = (5, 10, 20, 50),
         chunk_size: int | None = None,
     ) -> None:
-        if len(ks) == 0 or any(not isinstance(k, int) or k < 1 for k in ks):
+        if len(ks) == 0 or any(not isinstance(k, Integral) or k < 1 for k in ks):
             raise ValueError(f"'ks' needs to hold positive integers (got {ks})")
         size = (num_users, num_items)
         known = compress('exclude_edge_index', exclude_edge_index, size)
