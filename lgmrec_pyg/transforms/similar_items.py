@@ -5,11 +5,11 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
-from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import ITEM, describes, edge_index_of, modalities, similar
 from lgmrec_pyg.ops import unit_rows
 
 WEIGHTS = ('cosine', 'uniform')
+CHUNK_ELEMENTS = 1 << 22  # Of cosines: 16 MB.
 
 
 @functional_transform('similar_items')
@@ -99,10 +99,11 @@ def nearest_neighbors(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     rows = (x != 0).any(dim=1).nonzero().view(-1)
     if rows.numel() == 0:
         return rows.new_empty(2, 0), x.new_empty(0)
-    unit = unit_rows(x.detach()[rows])
-    cosine, found = topk(unit, unit, min(k, rows.numel()))
-    index = [rows[found.view(-1)], rows.repeat_interleave(found.size(1))]
-    return torch.stack(index), cosine.view(-1)
+    unit, k = unit_rows(x.detach()[rows]), min(k, rows.numel())
+    chunks = unit.split(max(1, CHUNK_ELEMENTS // rows.numel()))
+    cosine, found = zip(*((chunk @ unit.t()).topk(k) for chunk in chunks), strict=True)
+    index = [rows[torch.cat(found).view(-1)], rows.repeat_interleave(k)]
+    return torch.stack(index), torch.cat(cosine).view(-1)
 
 
 def normalize_similarity(similarity: Tensor, index: Tensor, num_items: int) -> Tensor:
