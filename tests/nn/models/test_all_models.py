@@ -65,7 +65,7 @@ def test_trains_saves_and_ranks(name, ranking_loss, data, tmp_path) -> None:
 
     json.dumps(model.settings)
     save_model(model, tmp_path / name, data=data)
-    twin = load_model(tmp_path / name, data=data, model_class=cls)
+    twin = load_model(tmp_path / name, data=data)
     with torch.no_grad():
         again = twin.embed(*inputs)
     assert all(torch.equal(x, y) for x, y in zip(again, first, strict=True))
