@@ -1,8 +1,15 @@
 r"""Transforms of the multimodal interaction graph."""
 
 from lgmrec_pyg.transforms.degree_norm import DegreeNorm
+from lgmrec_pyg.transforms.random_projection import RandomProjection
 from lgmrec_pyg.transforms.similar_items import SimilarItems
 from lgmrec_pyg.transforms.standardize_features import StandardizeFeatures
 from lgmrec_pyg.transforms.to_adjacency import ToAdjacency
 
-__all__ = ['DegreeNorm', 'SimilarItems', 'StandardizeFeatures', 'ToAdjacency']
+__all__ = [
+    'DegreeNorm',
+    'RandomProjection',
+    'SimilarItems',
+    'StandardizeFeatures',
+    'ToAdjacency',
+]

@@ -38,8 +38,8 @@ class MIGGT(GraphRecommender):
     :math:`\mathbf{o}_{p,j}`. The terms are sums over a batch, of 8,000 in the public
     code, not means. That code draws items at random in evaluation as well, where
     they stay the same here; it samples negatives that may be positives, masks
-    validation items in tests, and first replaces wide image features by a Gaussian
-    random projection to 384 columns with rows of unit length.
+    validation items in tests, and first replaces wide image features by a
+    :class:`~lgmrec_pyg.transforms.RandomProjection` to 384 columns.
 
     Args:
         num_users (int): The number of users.

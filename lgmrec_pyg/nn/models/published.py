@@ -8,7 +8,7 @@ import torch_geometric.transforms as T
 from torch_geometric.transforms import BaseTransform
 
 from lgmrec_pyg.nn.models.presets import Preset
-from lgmrec_pyg.transforms import SimilarItems
+from lgmrec_pyg.transforms import RandomProjection, SimilarItems
 
 
 def _preset(
@@ -29,7 +29,9 @@ PUBLISHED: dict[str, Preset] = {
     'SMORE': _preset(
         SimilarItems(k={'image': 40, 'text': 15}, union=True), num_layers=4, dropout=0.1
     ),
-    'MIGGT': _preset(lr=1e-2, num_modality_layers={'image': 1, 'text': 2}),
+    'MIGGT': _preset(
+        RandomProjection(384), lr=1e-2, num_modality_layers={'image': 1, 'text': 2}
+    ),
     'DGR': _preset(),
     'SRGFormer': _preset(embedding_dim=256),
     'GMGL': _preset(),
