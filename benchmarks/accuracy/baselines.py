@@ -3,42 +3,46 @@ r"""Learned models to hold against LGMRec, all of which ``fit`` trains."""
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Embedding, Linear, Module
+from torch_geometric.data import HeteroData
 from torch_geometric.nn import LightGCN
 
-from benchmarks.accuracy.task import Task
-from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS
-from lgmrec_pyg.nn import BipartiteGraph, BPRLoss, LocalPropagation
+from lgmrec_pyg.graph import ITEM, USER, MultimodalGraph, modalities
+from lgmrec_pyg.nn import (
+    BPRLoss,
+    HypergraphEmbedding,
+    LGMRec,
+    LGMRecOutput,
+    LocalPropagation,
+    SoftmaxLoss,
+)
+from lgmrec_pyg.ops import spmm
+
+Embeddings = tuple[Tensor, Tensor]
 
 
 class Objective(NamedTuple):
-    r"""The loss of a baseline."""
+    r"""The loss of a baseline, and what of it ranks."""
 
     total: Tensor
+    ranking: Tensor
 
 
 class GraphRecommender(Module):
     r"""PyG's :class:`~torch_geometric.nn.models.LightGCN`, propagated over the two
     directions of the graph by this library, several times as fast; with zero
     layers, matrix factorization.
-
-    Args:
-        num_users (int): The number of users.
-        num_items (int): The number of items.
-        embedding_dim (int): The embedding size.
-        num_layers (int): The number of layers.
-        reg_weight (float): The weight of the squared norm of the batch's
-            embeddings before propagation.
     """
 
     def __init__(
         self,
         num_users: int,
         num_items: int,
-        embedding_dim: int,
-        num_layers: int,
-        reg_weight: float,
+        embedding_dim: int = 64,
+        num_layers: int = 3,
+        reg_weight: float = 1e-4,
     ) -> None:
         super().__init__()
         self.num_users = num_users
@@ -47,25 +51,27 @@ class GraphRecommender(Module):
         self.gnn = LightGCN(num_users + num_items, embedding_dim, num_layers)
         self.propagation = LocalPropagation(num_layers, 'mean')
 
-    def forward(self, graph: BipartiteGraph) -> Tensor:
+    @classmethod
+    def from_data(cls, data: HeteroData, **kwargs: Any) -> 'GraphRecommender':
+        r"""Reads the sizes from a graph."""
+        return cls(data[USER].num_nodes, data[ITEM].num_nodes, **kwargs)
+
+    def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> Tensor:
         weight = self.gnn.embedding.weight
         user, item = weight.split([self.num_users, self.num_items])
-        return torch.cat(self.propagation(user, item, graph))
+        return torch.cat(self.propagation(user, item, graph.interactions))
 
     def loss(self, out: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> Objective:
         r"""PyG's own loss of a batch of triplets."""
         pos, neg = pos + self.num_users, neg + self.num_users
         anchor = out[user]
-        total = self.gnn.recommendation_loss(
-            (anchor * out[pos]).sum(dim=1),
-            (anchor * out[neg]).sum(dim=1),
-            torch.cat([user, pos, neg]),
-            self.reg_weight,
-        )
-        return Objective(total)
+        ranks = (anchor * out[pos]).sum(dim=1), (anchor * out[neg]).sum(dim=1)
+        nodes = torch.cat([user, pos, neg])
+        total = self.gnn.recommendation_loss(*ranks, nodes, self.reg_weight)
+        return Objective(total, F.softplus(ranks[1] - ranks[0]).mean())
 
-    def embed(self, graph: BipartiteGraph) -> tuple[Tensor, Tensor]:
-        user, item = self(graph).split([self.num_users, self.num_items])
+    def embed(self, *inputs: Any) -> Embeddings:
+        user, item = self(*inputs).split([self.num_users, self.num_items])
         return user, item
 
 
@@ -73,32 +79,34 @@ class VBPR(Module):
     r"""The model of the `"VBPR: Visual Bayesian Personalized Ranking from Implicit
     Feedback" <https://arxiv.org/abs/1510.01784>`_ paper on the features of all
     modalities side by side.
-
-    Args:
-        num_users (int): The number of users.
-        num_items (int): The number of items.
-        feature_dim (int): The width of the features.
-        embedding_dim (int): The size of the ID and of the content embedding.
-        reg_weight (float): The weight of the squared norm of what a batch uses.
     """
 
     def __init__(
         self,
         num_users: int,
         num_items: int,
-        feature_dim: int,
-        embedding_dim: int,
-        reg_weight: float,
+        feature_dims: dict[str, int],
+        embedding_dim: int = 64,
+        reg_weight: float = 1e-4,
     ) -> None:
         super().__init__()
+        if not feature_dims:
+            raise ValueError("'feature_dims' needs to hold a modality (got none)")
+        self.feature_dims = feature_dims
         self.reg_weight = reg_weight
         self.user = Embedding(num_users, 2 * embedding_dim)
         self.item = Embedding(num_items, embedding_dim)
-        self.content = Linear(feature_dim, embedding_dim, bias=False)
-        self.content_bias = Linear(feature_dim, 1, bias=False)
+        self.content = Linear(sum(feature_dims.values()), embedding_dim, bias=False)
+        self.content_bias = Linear(sum(feature_dims.values()), 1, bias=False)
         self.bias = Embedding(num_items, 1)
         self.bpr = BPRLoss()
         self.reset_parameters()
+
+    @classmethod
+    def from_data(cls, data: HeteroData, **kwargs: Any) -> 'VBPR':
+        r"""Reads the sizes from a graph."""
+        dims = {name: data[name].num_features for name in modalities(data)}
+        return cls(data[USER].num_nodes, data[ITEM].num_nodes, dims, **kwargs)
 
     def reset_parameters(self) -> None:
         r"""Resets all learnable parameters of the module."""
@@ -107,44 +115,89 @@ class VBPR(Module):
         torch.nn.init.zeros_(self.content_bias.weight)
         torch.nn.init.zeros_(self.bias.weight)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> Embeddings:
+        weight = torch.cat([self.content.weight, self.content_bias.weight])
+        parts = weight.split(list(self.feature_dims.values()), dim=1)
+        out = torch.zeros_like(weight[:, 0])
+        for name, part in zip(self.feature_dims, parts, strict=True):
+            out = out + spmm(graph.modality[name].to_item, x_dict[name] @ part.t())
         # The bias of an item is one more column, which users meet with a one.
-        bias = self.bias.weight + self.content_bias(x)
+        content, bias = out[:, :-1], out[:, -1:] + self.bias.weight
         user = torch.cat(
             [self.user.weight, torch.ones_like(self.user.weight[:, :1])], 1
         )
-        return user, torch.cat([self.item.weight, self.content(x), bias], dim=1)
+        return user, torch.cat([self.item.weight, content, bias], dim=1)
 
     def loss(
-        self, out: tuple[Tensor, Tensor], user: Tensor, pos: Tensor, neg: Tensor
+        self, out: Embeddings, user: Tensor, pos: Tensor, neg: Tensor
     ) -> Objective:
         r"""BPR of a batch of triplets with its regularization."""
         used = out[0][user], out[1][pos], out[1][neg]
         norm = sum(x.square().sum() for x in used) / user.numel()
-        return Objective(self.bpr(*used) + self.reg_weight * norm)
+        ranking = self.bpr(*used)
+        return Objective(ranking + self.reg_weight * norm, ranking)
 
-    def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self(x)
-
-
-def build_lightgcn(
-    task: Task,
-    num_layers: int = 3,
-    reg_weight: float = 1e-4,
-    embedding_dim: int = 64,
-) -> tuple[Module, tuple[Any, ...]]:
-    r"""A :class:`GraphRecommender` and its normalized graph."""
-    adj_dict = task.inputs[1]
-    model = GraphRecommender(
-        task.num_users, task.num_items, embedding_dim, num_layers, reg_weight
-    )
-    return model, (BipartiteGraph(adj_dict[INTERACTS], adj_dict[REV_INTERACTS]),)
+    def embed(self, *inputs: Any) -> Embeddings:
+        return self(*inputs)
 
 
-def build_vbpr(
-    task: Task, reg_weight: float = 1e-4, embedding_dim: int = 64
-) -> tuple[Module, tuple[Any, ...]]:
-    r"""A :class:`VBPR` and the features of all modalities."""
-    x = torch.cat([task.features(name) for name in task.feature_dims], dim=1)
-    model = VBPR(task.num_users, task.num_items, x.size(1), embedding_dim, reg_weight)
-    return model, (x,)
+class SoftmaxRanking(Module):
+    r"""Any model, ranked by a softmax over the cosines of all items in place of its
+    own ranking loss; the other terms of its loss stay.
+    """
+
+    def __init__(self, model: Module, temperature: float = 0.2) -> None:
+        super().__init__()
+        self.model = model
+        self.softmax = SoftmaxLoss(temperature)
+
+    def forward(self, *inputs: Any) -> tuple[Any, Tensor, Tensor]:
+        # A single forward serves both the embeddings and the model's own loss.
+        kept: list[Any] = []
+        handle = self.model.register_forward_hook(lambda *args: kept.append(args[-1]))
+        try:
+            user, item = self.model.embed(*inputs)
+        finally:
+            handle.remove()
+        return kept[0], user, item
+
+    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Objective:
+        own = self.model.loss(out[0], user, pos, neg)
+        ranking = self.softmax(out[1][user], out[2], pos)
+        return Objective(ranking + (own.total - own.ranking), ranking)
+
+    def embed(self, *inputs: Any) -> Embeddings:
+        user, item = self.model.embed(*inputs)
+        return F.normalize(user), F.normalize(item)
+
+
+class MembershipBugLGMRec(LGMRec):
+    r"""LGMRec with the user memberships that the authors' code had until mid-2024,
+    which published numbers come from: the softmaxed memberships of the second
+    modality overwrote those of the first and took their place, while the second
+    kept its raw logits (with dropout). Items are not affected.
+    """
+
+    def forward(self, *args: Any) -> LGMRecOutput:
+        if len(self.feature_dims) != 2:
+            raise ValueError(
+                f"'feature_dims' needs to hold two modalities for this comparison "
+                f'(got {list(self.feature_dims)})'
+            )
+        logits: list[Tensor] = []
+        handle = self.hypergraph.register_forward_pre_hook(
+            lambda module, inputs: logits.append(inputs[1])
+        )
+        try:
+            out = super().forward(*args)
+        finally:
+            handle.remove()
+        if not out.user.hypergraph:
+            return out
+        first, second = out.user.hypergraph
+        raw = F.dropout(logits[1], self.hypergraph.membership.dropout, self.training)
+        swapped = (
+            HypergraphEmbedding(second.membership, first.latent),
+            HypergraphEmbedding(raw, second.latent),
+        )
+        return LGMRecOutput(out.user._replace(hypergraph=swapped), out.item)

@@ -98,14 +98,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 
 
 def corrupt(data: HeteroData, name: str, level: str, seed: int) -> HeteroData:
-    r"""A damaged copy of a graph.
-
-    Args:
-        data (HeteroData): The graph, with :obj:`edge_index`.
-        name (str): The name of a corruption; others leave the graph as it is.
-        level (str): How much, or what, to damage.
-        seed (int): The seed of the damage.
-    """
+    r"""A damaged copy of a graph."""
     if name not in CORRUPTIONS:
         return data
     rng = Generator().manual_seed(seed)

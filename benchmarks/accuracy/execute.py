@@ -1,6 +1,11 @@
-r"""Runs one cell: builds the model, trains it, and ranks all items."""
+r"""Runs models: builds them, trains them, and ranks all items."""
 
+import ctypes
+import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,28 +14,22 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Adam
 from torch_geometric import seed_everything
+from tqdm import tqdm
 
-from benchmarks.accuracy.cells import Cell
-from benchmarks.accuracy.evaluation import Scorer, embedding_scorer, restrict
-from benchmarks.accuracy.memory import PeakMemory
-from benchmarks.accuracy.models import MODELS, TRAINING, Config
-from benchmarks.accuracy.store import METRICS
-from benchmarks.accuracy.task import Task, load_graph
+from benchmarks.accuracy.judge import Scorer, embedding_scorer, groups, restrict
+from benchmarks.accuracy.models import MODELS, Config
+from benchmarks.accuracy.runs import METRICS, Run, save_run
+from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
-from lgmrec_pyg.graph import INTERACTS, ITEM
-from lgmrec_pyg.nn import LGMRec
+from benchmarks.resident import current_memory, peak_memory, reset_peak
+from lgmrec_pyg.graph import INTERACTS, ITEM, modalities
 from lgmrec_pyg.training import History, fit
 
+CPU = torch.device('cpu')
+MIB = 2**20
 NOISY_DRAWS = 10
-KEPT = ('Recall@20', 'NDCG@20')
-
-
-class Source(NamedTuple):
-    r"""Where the data is, and what rows call the machine."""
-
-    data: str | None
-    processed_dir: str
-    machine: str | None = None
+RECALL = 'Recall@20'
+KEPT = (RECALL, 'NDCG@20')
 
 
 class Outcome(NamedTuple):
@@ -40,66 +39,120 @@ class Outcome(NamedTuple):
     users: dict[str, np.ndarray]
 
 
-def run_cell(cell: Cell, source: Source) -> Outcome:
-    r"""Runs a cell; a model that diverges is a result, with an error.
-
-    Args:
-        cell (Cell): The cell.
-        source (Source): Where the data is.
-
-    Raises:
-        KeyboardInterrupt: If training was interrupted.
+def run_all(
+    runs: Sequence[Run],
+    source: Source,
+    folder: str,
+    machine: str | None = None,
+    pool: Executor | None = None,
+) -> list[str]:
+    r"""Runs all, in this process or in a pool of others, and writes each to a folder
+    when it is finished. One that fails does not stop the others, and is left for the
+    next command; returns what failed.
     """
-    entry = MODELS[cell.model]
-    options = {key: x for key, x in cell.config.items() if key not in TRAINING}
-    training = {key: x for key, x in cell.config.items() if key in TRAINING}
-    graph = load_graph(cell.dataset, source.data, source.processed_dir)
-    transforms = training.pop('transforms', ())
-    seed_everything(cell.seed)
-    task = Task(cell.dataset, graph, transforms, cell.variant, cell.level, cell.seed)
-    row: dict[str, Any] = describe_environment(torch.device('cpu'), source.machine)
-    memory = PeakMemory()
-    start = time.perf_counter()
-    if not entry.learned:
-        scorer = entry.build(task, **options)
-        row['train_seconds'] = time.perf_counter() - start
-        outcome = _judge(task, scorer, row)
-    else:
-        model, inputs = entry.build(task, **options)
-        row['parameters'] = sum(p.numel() for p in model.parameters())
+    call = partial(_run, source=source, folder=folder, machine=machine)
+    failures = []
+    for run, result in tqdm(_results(runs, call, pool), total=len(runs), unit='run'):
         try:
-            history = _train(cell, task, model, inputs, training)
-        except FloatingPointError as error:
-            return Outcome(row | {'error': str(error)}, {})
-        row |= _course(history)
-        with torch.no_grad():
-            scorer = embedding_scorer(*model.embed(*inputs))
-        outcome = _judge(task, scorer, row)
-        outcome.users['curve'] = np.array(
-            [m['Recall@20'] for m in history.metrics], dtype=np.float32
-        )
-        if cell.variant == 'noisy evaluation':
-            row['extra'] |= _redraw(task, model, inputs)
-    row['peak_mib'] = memory.peak_mib()
+            tqdm.write(result(), file=sys.stderr)
+        except Exception as error:  # Whatever it is, others can run.
+            failures.append(f'{run} {run.config}: {type(error).__name__}, {error}')
+    return failures
+
+
+def _results(
+    runs: Sequence[Run], call: Callable[[Run], str], pool: Executor | None
+) -> Iterator[tuple[Run, Callable[[], str]]]:
+    if pool is None:
+        yield from ((run, partial(call, run)) for run in runs)
+    else:
+        futures = {pool.submit(call, run): run for run in runs}
+        try:
+            yield from ((futures[x], x.result) for x in as_completed(futures))
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _run(run: Run, source: Source, folder: str, machine: str | None) -> str:
+    row, users = execute(run, source)
+    row |= describe_environment(CPU, machine)
+    row = save_run(folder, run, row, users)
+    if 'error' in row:
+        return f'{run}: {row["error"]}'
+    line = f'{run}: {RECALL} {row[RECALL]:.4f} (validation {row["val_Recall@20"]:.4f})'
+    if 'best_epoch' in row:
+        line += f', best epoch {row["best_epoch"]} of {row["epochs_run"]}'
+    return f'{line}, {row["train_seconds"]:.1f} s'
+
+
+def execute(run: Run, source: Source) -> Outcome:
+    r"""Runs a model; that it diverges is a result, with an error."""
+    entry, config = MODELS[run.model], dict(run.config)
+    graph = source.load(run.dataset)
+    seed_everything(run.seed)
+    task = Task(graph, config.get('transforms', ()), run.variant, run.level, run.seed)
+    start = _start_memory()
+    if entry.learned:
+        outcome = _learn(run, task)
+    else:
+        config.pop('transforms', None)
+        clock = time.perf_counter()
+        scorer = entry.build(task, **config)
+        seconds = time.perf_counter() - clock
+        outcome = _judge(task, scorer)
+        outcome.row['train_seconds'] = seconds
+    if start is not None:
+        outcome.row['peak_mib'] = (peak_memory(CPU) - start) / MIB
     return outcome
 
 
-def _train(
-    cell: Cell, task: Task, model: Module, inputs: tuple[Any, ...], training: Config
-) -> History:
+def _learn(run: Run, task: Task) -> Outcome:
+    entry = MODELS[run.model]
+    model = entry.model(task.data, run.config)
+    parameters = sum(p.numel() for p in model.parameters())
+    try:
+        history = _train(run, task, model)
+    except FloatingPointError as error:
+        return Outcome({'parameters': parameters, 'error': str(error)}, {})
+    outcome = _judge(task, _scorer(model, task.inputs))
+    outcome.row.update(
+        parameters=parameters,
+        best_epoch=history.best_epoch,
+        epochs_run=history.epochs_run,
+        train_seconds=sum(history.train_seconds),
+    )
+    curve = [metrics[RECALL] for metrics in history.metrics]
+    outcome.users['curve'] = np.array(curve, dtype=np.float32)
+    extra = outcome.row['extra']
+    if entry.featured:
+        rng = torch.Generator().manual_seed(0)
+        extra['permuted'] = {'unchanged': outcome.row[RECALL]} | {
+            name: _recall(task, model, task.permuted(name, rng))
+            for name in modalities(task.data)
+        }
+    if run.variant == 'noisy evaluation':
+        extra['noisy'] = [_recall(task, model, task.inputs) for _ in range(NOISY_DRAWS)]
+        model.hypergraph.membership.noisy_eval = False  # type: ignore[union-attr]
+        extra['quiet'] = _recall(task, model, task.inputs)
+    return outcome
+
+
+def _train(run: Run, task: Task, model: Module) -> History:
+    config: Config = run.config
     optimizer = Adam(
         model.parameters(),
-        lr=training.get('lr', 1e-3),
-        weight_decay=training.get('weight_decay', 0.0),
+        lr=config.get('lr', 1e-3),
+        weight_decay=config.get('weight_decay', 0.0),
         fused=True,
     )
     history = fit(
         model,  # type: ignore[arg-type]
-        inputs,
-        task.sampler(training.get('batch_size', 2048)),
-        task.val,
-        epochs=cell.epochs,
-        patience=cell.patience,
+        task.inputs,
+        task.sampler(config.get('batch_size', 2048)),
+        task.validate,
+        epochs=run.epochs,
+        patience=run.patience,
         optimizer=optimizer,
         progress=False,
     )
@@ -108,23 +161,16 @@ def _train(
     return history
 
 
-def _course(history: History) -> dict[str, Any]:
-    return {
-        'best_epoch': history.best_epoch,
-        'epochs_run': history.epochs_run,
-        'train_seconds': sum(history.train_seconds),
-    }
-
-
-def _judge(task: Task, scorer: Scorer, row: dict[str, Any]) -> Outcome:
-    val = task.val.per_user(scorer)
-    row |= {f'val_{name}': float(val[name].mean()) for name in KEPT}
+def _judge(task: Task, scorer: Scorer) -> Outcome:
+    val = task.val.per_user(task.val.rank(scorer))
+    row: dict[str, Any] = {f'val_{name}': float(val[name].mean()) for name in KEPT}
     start = time.perf_counter()
-    test = task.test.per_user(scorer)
+    ranking = task.test.rank(scorer)
+    test = task.test.per_user(ranking)
     row['eval_seconds'] = time.perf_counter() - start
     row |= {name: float(test[name].mean()) for name in METRICS}
     row['users'] = task.test.users.numel()
-    row['extra'] = {'groups': _groups(task, test['Recall@20'])}
+    row['extra'] = _diagnose(task, ranking, test[RECALL])
     if 'cold' in task.data[ITEM]:
         row['extra']['cold'] = _cold(task, scorer)
     users = {'user': task.test.users.numpy().astype(np.int32)}
@@ -132,37 +178,57 @@ def _judge(task: Task, scorer: Scorer, row: dict[str, Any]) -> Outcome:
     return Outcome(row, users)
 
 
-def _groups(task: Task, recall: Tensor) -> dict[str, list[float]]:
-    r"""The number of users and their mean recall by group."""
-    names = np.array(task.group_of_users(task.test.users))
-    out = {}
-    for name in sorted(set(names.tolist()), key=lambda x: int(x.split('-')[0])):
-        member = torch.from_numpy(names == name)
-        out[name] = [int(member.sum()), round(float(recall[member].mean()), 6)]
-    return out
-
-
-def _cold(task: Task, scorer: Scorer) -> dict[str, float]:
-    r"""Recall of the items without training pairs, among all and each other."""
-    labels = task.data[INTERACTS].cold_edge_label_index
-    evaluator = task.evaluator(labels, task.train)
-    among_cold = restrict(scorer, task.data[ITEM].cold)
+def _diagnose(task: Task, ranking: Tensor, recall: Tensor) -> dict[str, Any]:
+    r"""Recall by the training pairs of users and items, and the share of items that
+    anyone is recommended.
+    """
+    activity, popularity = (
+        torch.bincount(pairs, minlength=size)
+        for pairs, size in zip(
+            task.known, (task.num_users, task.num_items), strict=True
+        )
+    )
+    found = task.test.found(ranking)
     return {
-        'users': evaluator.users.numel(),
-        'items': int(task.data[ITEM].cold.sum()),
-        'among all': float(evaluator.per_user(scorer)['Recall@20'].mean()),
-        'among cold': float(evaluator.per_user(among_cold)['Recall@20'].mean()),
+        'activity': groups(activity[task.test.users], recall),
+        'popularity': groups(popularity[task.test.labels[1]], found),
+        'coverage': {'items': ranking[ranking >= 0].unique().numel() / task.num_items},
     }
 
 
-@torch.no_grad()
-def _redraw(task: Task, model: LGMRec, inputs: tuple[Any, ...]) -> dict[str, Any]:
-    r"""Test recall of repeated noisy evaluations of the same weights, and of the
-    deterministic one.
+def _cold(task: Task, scorer: Scorer) -> dict[str, float]:
+    r"""Recall of the items without training pairs, among all and each other, and
+    their share of all recommendations.
     """
-    noisy = []
-    for _ in range(NOISY_DRAWS):
-        noisy.append(task.test(*model.embed(*inputs))['Recall@20'])
-    model.hypergraph.membership.noisy_eval = False
-    quiet = task.test(*model.embed(*inputs))['Recall@20']
-    return {'noisy': [round(x, 6) for x in noisy], 'quiet': round(quiet, 6)}
+    cold = task.data[ITEM].cold
+    judge = task.judge(task.data[INTERACTS].cold_edge_label_index, task.train)
+    ranking = judge.rank(scorer)
+    among_cold = judge.rank(restrict(scorer, cold))
+    return {
+        'users': judge.users.numel(),
+        'items': int(cold.sum()),
+        'among all': float(judge.per_user(ranking)[RECALL].mean()),
+        'among cold': float(judge.per_user(among_cold)[RECALL].mean()),
+        'share': float(cold[ranking.clamp(min=0)].float().mean()),
+    }
+
+
+def _scorer(model: Module, inputs: tuple[Any, ...]) -> Scorer:
+    with torch.no_grad():
+        return embedding_scorer(*model.embed(*inputs))
+
+
+def _recall(task: Task, model: Module, inputs: tuple[Any, ...]) -> float:
+    ranking = task.test.rank(_scorer(model, inputs))
+    return float(task.test.per_user(ranking)[RECALL].mean())
+
+
+def _start_memory() -> int | None:
+    r"""Starts a new peak of the resident memory, where the system tells."""
+    try:
+        # Else the run would start in what earlier ones have left behind.
+        ctypes.CDLL(None).malloc_trim(0)
+        reset_peak(CPU)
+        return current_memory(CPU)
+    except (OSError, AttributeError, TypeError):
+        return None

@@ -2,48 +2,44 @@ r"""The results as figures."""
 
 import json
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.accuracy.cost import Cost, study_costs
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.results import (
-    Place,
-    column_interval,
-    extra,
-    study_rows,
-)
-from benchmarks.accuracy.statistics import Interval
-from benchmarks.accuracy.store import Row, Store
-from benchmarks.accuracy.studies import SENSITIVITY, STUDIES
-from benchmarks.accuracy.tables import Results, datasets_of
+from benchmarks.accuracy.results import METRIC, interval
+from benchmarks.accuracy.studies import COST, SENSITIVITY, STUDIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RECALL = 'Recall@20'
 # Studies whose levels are shares, drawn as lines from the main result at zero.
 SHARED = ('missing', 'noise', 'dropped')
 COLORS = {model: f'C{i % 10}' for i, model in enumerate(MODELS)}
-MARKERS = {model: 'os^vD'[i % 5] for i, model in enumerate(MODELS)}
+MARKERS = {model: 'os^vDPX'[i % 7] for i, model in enumerate(MODELS)}
+LABEL = f'test {METRIC}'
 
 
-def draw_all(store: Store, results: Results, folder: str) -> list[str]:
+def draw_all(rows: pd.DataFrame, folder: str) -> list[str]:
     r"""Writes all figures that there are rows for; returns their paths."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
         print("Figures require 'matplotlib': pip install matplotlib")
         return []
+    final = rows[rows['final']]
     figures = {
-        'main': _main(results),
-        'cost': _cost(study_costs(store, results), results),
-        'groups': _groups(results),
-        'sensitivity': _sensitivity(store, results),
-        **{study: _shares(store, results, study) for study in SHARED},
+        'main': _panels(final, _main, width=4.5, legend=False),
+        'cost': _panels(rows[rows['study'] == COST], lambda *x: _cost(*x, final)),
+        'groups': _panels(final, _groups),
+        'sensitivity': _sensitivity(rows),
     }
+    for study in SHARED:
+        found = rows[(rows['study'] == study) & rows['level'].ne('')]
+        figures[study] = _panels(found, lambda *x: _shares(*x, final))
     written = []
     for name, figure in figures.items():
         if figure is not None:
@@ -53,55 +49,75 @@ def draw_all(store: Store, results: Results, folder: str) -> list[str]:
     return written
 
 
-def _main(results: Results) -> 'Figure | None':
-    figure, panels = _panels(results, width=4.5)
-    for dataset, axis in panels:
-        models = [m for d, m in results if d == dataset and results[d, m].rows][::-1]
-        values = [results[dataset, m].interval(RECALL) for m in models]
-        axis.barh(
-            [MODELS[m].title for m in models],
-            [value.mean for value in values],
-            xerr=[np.nan_to_num(value.half_width) for value in values],
-            color=[COLORS[m] for m in models],
-        )
-        axis.set(title=dataset, xlabel=f'test {RECALL}')
+def _panels(
+    rows: pd.DataFrame,
+    draw: Callable[['Axes', pd.DataFrame], None],
+    width: float = 4.0,
+    legend: bool = True,
+) -> 'Figure | None':
+    r"""A panel for every dataset, and a legend for all."""
+    if rows.empty:
+        return None
+    from matplotlib.figure import Figure
+
+    groups = list(rows.groupby('dataset', sort=False))
+    figure = Figure(figsize=(width * len(groups) + 1.5, 3.4), layout='constrained')
+    axes = figure.subplots(1, len(groups), squeeze=False)[0]
+    handles: dict[str, Any] = {}
+    for axis, (dataset, found) in zip(axes, groups, strict=True):
+        draw(axis, found)
+        axis.set_title(dataset)
+        lines, labels = axis.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines, strict=True))
+    if legend:
+        place = {'loc': 'outside right upper', 'fontsize': 7}
+        figure.legend(list(handles.values()), list(handles), **place)
     return figure
 
 
-def _cost(costs: dict[Place, Cost], results: Results) -> 'Figure | None':
-    figure, panels = _panels({place: results[place] for place in costs})
-    for dataset, axis in panels:
-        for (name, model), cost in costs.items():
-            if name == dataset:
-                x = max(cost.train_seconds, 1e-3)
-                axis.plot(x, results[name, model].mean(RECALL), **_style(model))
-        axis.set(
-            title=dataset,
-            xscale='log',
-            xlabel='seconds to train',
-            ylabel=f'test {RECALL}',
-        )
-    return _with_legend(figure, panels)
+def _main(axis: 'Axes', rows: pd.DataFrame) -> None:
+    values = rows.groupby('model', sort=False)[METRIC].agg(interval)[::-1]
+    means, widths = np.nan_to_num(np.array(values.tolist())).T
+    titles = [MODELS[model].title for model in values.index]
+    axis.barh(titles, means, xerr=widths, color=[COLORS[x] for x in values.index])
+    axis.set_xlabel(LABEL)
 
 
-def _groups(results: Results) -> 'Figure | None':
-    figure, panels = _panels(results)
-    for dataset, axis in panels:
-        for (name, model), result in results.items():
-            groups = [extra(row)['groups'] for row in result.rows if row['extra']]
-            if name != dataset or not groups:
-                continue
+def _cost(axis: 'Axes', rows: pd.DataFrame, final: pd.DataFrame) -> None:
+    from benchmarks.accuracy.report import costs
+
+    dataset = rows['dataset'].iloc[0]
+    final = final[final['dataset'] == dataset]
+    for model, seconds in costs(pd.concat([final, rows]))['Train s'].items():
+        recall = final.loc[final['model'] == model, METRIC].mean()
+        axis.plot(max(seconds, 1e-3), recall, **_style(model))
+    axis.set(xscale='log', xlabel='seconds to train', ylabel=LABEL)
+
+
+def _groups(axis: 'Axes', rows: pd.DataFrame) -> None:
+    for model, found in rows.groupby('model', sort=False):
+        groups = [json.loads(text)['activity'] for text in found['extra'] if text]
+        if groups:
             means = [np.mean([g[x][1] for g in groups]) for x in groups[0]]
             axis.plot(list(groups[0]), means, **_style(model))
-        axis.set(
-            title=dataset, xlabel='training pairs of a user', ylabel=f'test {RECALL}'
+    axis.set(xlabel='training pairs of a user', ylabel=LABEL)
+
+
+def _shares(axis: 'Axes', rows: pd.DataFrame, final: pd.DataFrame) -> None:
+    final = final[final['dataset'] == rows['dataset'].iloc[0]].assign(level='0')
+    for model, found in rows.groupby('model', sort=False):
+        _draw_levels(
+            axis,
+            pd.concat([final[final['model'] == model], found]),
+            float,
+            _style(model, '-'),
         )
-    return _with_legend(figure, panels)
+    axis.set(xlabel=STUDIES[rows['study'].iloc[0]].title, ylabel=LABEL)
 
 
-def _sensitivity(store: Store, results: Results) -> 'Figure | None':
-    found = study_rows(store, 'sensitivity')
-    if not found:
+def _sensitivity(rows: pd.DataFrame) -> 'Figure | None':
+    study = rows[rows['study'] == 'sensitivity']
+    if study.empty:
         return None
     from matplotlib.figure import Figure
 
@@ -109,98 +125,45 @@ def _sensitivity(store: Store, results: Results) -> 'Figure | None':
     figure = Figure(figsize=(4 * columns, 6), layout='constrained')
     axes = figure.subplots(2, columns, squeeze=False).flat
     for axis, name in zip(axes, SENSITIVITY, strict=False):
+        found = study[study['variant'] == name]
         lines = {}
-        for (dataset, model), variants in found.items():
-            points = _points(variants, name)
-            main = results.get((dataset, model))
-            if main is not None and main.rows:
-                value = MODELS[model].value(json.loads(main.rows[0]['config']), name)
-                points[str(value)] = main.interval(RECALL)
+        for (dataset, model), points in found.groupby(['dataset', 'model'], sort=False):
+            final = (
+                rows['final'] & (rows['dataset'] == dataset) & (rows['model'] == model)
+            )
+            main = rows[final]
+            value = MODELS[model].value(json.loads(main['config'].iloc[0]), name)
+            points = pd.concat([main.assign(level=str(value)), points])
             lines[f'{dataset}, {MODELS[model].title}'] = points
-        _draw_levels(axis, lines)
-        axis.set(xlabel=name, ylabel=f'test {RECALL}')
+        # Evenly spaced, since values range over orders of magnitude, or are zero.
+        levels = sorted(
+            {x for points in lines.values() for x in points['level']}, key=float
+        )
+        for label, points in lines.items():
+            _draw_levels(axis, points, levels.index, {'marker': 'o', 'label': label})
+        axis.set_xticks(range(len(levels)), levels)
+        axis.set(xlabel=name, ylabel=LABEL)
     axes[0].legend(fontsize=7)
     return figure
 
 
-def _shares(store: Store, results: Results, study: str) -> 'Figure | None':
-    found = study_rows(store, study)
-    chosen = {place: result for place, result in results.items() if place in found}
-    figure, panels = _panels(chosen)
-    for dataset, axis in panels:
-        for (name, model), variants in found.items():
-            if name != dataset:
-                continue
-            points = _points(variants, STUDIES[study].changes[0].variant)
-            if (name, model) in chosen and chosen[name, model].rows:
-                points['0'] = chosen[name, model].interval(RECALL)
-            levels = sorted(points, key=float)
-            values = [points[level] for level in levels]
-            axis.errorbar(
-                [float(level) for level in levels],
-                [value.mean for value in values],
-                [np.nan_to_num(value.half_width) for value in values],
-                **_style(model, line='-'),
-            )
-        axis.set(title=dataset, xlabel=STUDIES[study].title, ylabel=f'test {RECALL}')
-    return _with_legend(figure, panels)
+def _draw_levels(
+    axis: 'Axes',
+    rows: pd.DataFrame,
+    place: Callable[[str], float],
+    style: dict[str, Any],
+) -> None:
+    r"""Recall by level, where each is placed."""
+    values = rows.groupby('level')[METRIC].agg(interval)
+    points = sorted((place(level), *value) for level, value in values.items())
+    x, means, widths = np.nan_to_num(np.array(points)).T
+    axis.errorbar(x, means, widths, **style)
 
 
-def _points(variants: dict[Place, list[Row]], variant: str) -> dict[str, Interval]:
-    return {
-        level: column_interval(rows, RECALL)
-        for (name, level), rows in variants.items()
-        if name == variant
-    }
-
-
-def _draw_levels(axis: 'Axes', lines: dict[str, dict[str, Interval]]) -> None:
-    # Evenly spaced, since values range over orders of magnitude, or are zero.
-    levels = sorted({level for points in lines.values() for level in points}, key=float)
-    for label, points in lines.items():
-        places = [i for i, level in enumerate(levels) if level in points]
-        values = [points[levels[i]] for i in places]
-        axis.errorbar(
-            places,
-            [value.mean for value in values],
-            [np.nan_to_num(value.half_width) for value in values],
-            marker='o',
-            label=label,
-        )
-    axis.set_xticks(range(len(levels)), levels)
-
-
-def _style(model: str, line: str = ':') -> dict:
+def _style(model: str, line: str = ':') -> dict[str, Any]:
     return {
         'color': COLORS[model],
         'marker': MARKERS[model],
         'linestyle': line,
         'label': MODELS[model].title,
     }
-
-
-def _panels(
-    results: Results, width: float = 4.0
-) -> 'tuple[Figure | None, list[tuple[str, Axes]]]':
-    datasets = datasets_of({p: r for p, r in results.items() if r.rows})
-    if not datasets:
-        return None, []
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * len(datasets) + 1.5, 3.4), layout='constrained')
-    axes = figure.subplots(1, len(datasets), squeeze=False)[0]
-    return figure, list(zip(datasets, axes, strict=True))
-
-
-def _with_legend(
-    figure: 'Figure | None', panels: 'list[tuple[str, Axes]]'
-) -> 'Figure | None':
-    if figure is not None:
-        handles: dict[str, Any] = {}
-        for _, axis in panels:
-            found, labels = axis.get_legend_handles_labels()
-            handles |= dict(zip(labels, found, strict=True))
-        figure.legend(
-            list(handles.values()), list(handles), loc='outside right upper', fontsize=7
-        )
-    return figure

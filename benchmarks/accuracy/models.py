@@ -3,20 +3,26 @@ r"""The models that take part: how to build one, and what is searched for it."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from itertools import product
 from typing import Any
 
 from torch.nn import Module
+from torch_geometric.data import HeteroData
 
-from benchmarks.accuracy.baselines import build_lightgcn, build_vbpr
-from benchmarks.accuracy.membership_bug import MembershipBugLGMRec
-from benchmarks.accuracy.task import Task
+from benchmarks.accuracy.baselines import (
+    VBPR,
+    GraphRecommender,
+    MembershipBugLGMRec,
+    SoftmaxRanking,
+)
 from benchmarks.accuracy.yardsticks import ease, graph_filter, item_knn, popularity
-from lgmrec_pyg.nn import RECOMMENDED, LGMRec
+from lgmrec_pyg.graph import ITEM, USER
+from lgmrec_pyg.nn import PAPER, RECOMMENDED, LGMRec
 
 Config = dict[str, Any]
 
 # What a configuration says about data and training; the rest goes to the builder.
-TRAINING = ('transforms', 'lr', 'weight_decay', 'batch_size')
+TRAINING = ('transforms', 'lr', 'weight_decay', 'batch_size', 'softmax')
 RAW: Config = {'transforms': []}
 STANDARDIZED: Config = {'transforms': ['standardize']}
 # Datasets whose raw features saturate every model of features.
@@ -29,11 +35,16 @@ class Entry:
 
     Args:
         title (str): What tables call it.
-        build (Callable): Maps a task and the rest of a configuration to a scorer,
-            or, for a learned model, to a module and the arguments of its forward.
+        build (Callable): Maps a graph and the rest of a configuration to a module
+            with :meth:`forward`, :meth:`loss` and :meth:`embed`, that takes what
+            :func:`~lgmrec_pyg.graph.model_inputs` returns; for a yardstick, maps a
+            :class:`Task` to a scorer.
         space (Tuple[Dict[str, Any], ...]): The configurations to choose from, in
-            the order in which a smaller budget takes them.
+            the order in which a smaller budget takes them. A :obj:`softmax`
+            temperature replaces the ranking loss of any model.
         learned (bool, optional): Whether the model is trained, with seeds.
+            (default: :obj:`True`)
+        featured (bool, optional): Whether it reads the features of items.
             (default: :obj:`True`)
         extends_lgmrec (bool, optional): Whether the configuration takes the
             arguments of LGMRec, for studies that change them.
@@ -42,11 +53,12 @@ class Entry:
 
     title: str
     build: Callable[..., Any]
-    space: tuple[Config, ...]
+    space: tuple[Config, ...] = (RAW,)
     learned: bool = True
+    featured: bool = True
     extends_lgmrec: bool = False
 
-    def configs(self, dataset: str, budget: int) -> list[Config]:
+    def configs(self, dataset: str, budget: int | None = None) -> list[Config]:
         r"""The first distinct configurations for a dataset."""
         out: list[Config] = []
         for config in self.space:
@@ -57,6 +69,14 @@ class Entry:
                 out.append(config)
         return out[:budget]
 
+    def model(self, data: HeteroData, config: Config) -> Module:
+        r"""Builds a learned model."""
+        options = {key: x for key, x in config.items() if key not in TRAINING}
+        model: Module = self.build(data, **options)
+        if 'softmax' in config:
+            return SoftmaxRanking(model, config['softmax'])
+        return model
+
     def value(self, config: Config, name: str) -> Any:
         r"""What a configuration amounts to, in its own words or by the default of
         LGMRec; :obj:`None` for what is neither.
@@ -65,53 +85,58 @@ class Entry:
         return config.get(name, parameter and parameter.default)
 
 
-def build_lgmrec(task: Task, **kwargs: Any) -> tuple[Module, tuple[Any, ...]]:
-    r"""LGMRec and the arguments of its forward."""
-    kind = MembershipBugLGMRec if kwargs.pop('membership_bug', False) else LGMRec
-    model = kind(task.num_users, task.num_items, task.feature_dims, **kwargs)
-    return model, task.inputs
+def grid(*bases: Config, **values: tuple[Any, ...]) -> tuple[Config, ...]:
+    r"""All combinations of values, each added to every base before the next one."""
+    return tuple(
+        base | dict(zip(values, combination, strict=True))
+        for combination in product(*values.values())
+        for base in bases or ({},)
+    )
 
 
-def build_collaborative(task: Task, **kwargs: Any) -> tuple[Module, tuple[Any, ...]]:
+def build_lgmrec(
+    data: HeteroData, membership_bug: bool = False, **kwargs: Any
+) -> LGMRec:
+    r"""LGMRec, or that of the first published numbers."""
+    kind = MembershipBugLGMRec if membership_bug else LGMRec
+    return kind.from_data(data, **kwargs)
+
+
+def build_collaborative(data: HeteroData, **kwargs: Any) -> LGMRec:
     r"""LGMRec without modalities, which is LightGCN, with any ranking loss."""
-    return LGMRec(task.num_users, task.num_items, {}, **kwargs), task.inputs
+    return LGMRec(data[USER].num_nodes, data[ITEM].num_nodes, {}, **kwargs)
 
 
-SOFTMAX: Config = {'ranking_loss': 'softmax', 'ranking_temperature': 0.2}
-TIGHT: Config = {'ranking_temperature': 0.15}
+def _published(name: str) -> Config:
+    r"""What the paper sets otherwise than for Baby, whose settings are defaults."""
+    baby = PAPER['baby'].model
+    return {key: x for key, x in PAPER[name].model.items() if x != baby[key]}
 
-# The settings of the paper for Baby (the defaults), Sports and Clothing.
-SPORTS: Config = {'num_collaborative_layers': 4, 'dropout': 0.6, 'alpha': 0.6}
-CLOTHING: Config = {
-    'num_hypergraph_layers': 2,
-    'num_hyperedges': 64,
-    'dropout': 0.8,
-    'alpha': 0.2,
-}
+
+SOFTMAX: Config = {'ranking_loss': 'softmax', 'ranking_temperature': 0.2, 'lr': 5e-3}
+SPORTS, CLOTHING = _published('sports'), _published('clothing')
+# Pairs of a learning rate and a weight of the regularization.
+RATES = ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
+REGULARIZED = tuple({'lr': lr, 'reg_weight': reg} for lr, reg in RATES)
 
 MODELS: dict[str, Entry] = {
-    'popularity': Entry('Popularity', popularity, ({},), learned=False),
+    'popularity': Entry('Popularity', popularity, ({},), learned=False, featured=False),
     'item-knn': Entry(
         'Item kNN',
         item_knn,
-        (
-            {'k': 100, 'shrink': 0.0},
-            {'k': 100, 'shrink': 10.0},
-            {'k': 100, 'shrink': 100.0},
-            {'k': 500, 'shrink': 10.0},
-        ),
+        (*grid(k=(100,), shrink=(0.0, 10.0, 100.0)), {'k': 500, 'shrink': 10.0}),
         learned=False,
+        featured=False,
     ),
     'filter': Entry(
         'Graph filter',
         graph_filter,
         (
-            {'history': 0.5, 'target': 0.0},
-            {'history': 0.5, 'target': 0.25},
-            {'history': 0.5, 'target': 0.5},
+            *grid(history=(0.5,), target=(0.0, 0.25, 0.5)),
             {'history': 1.0, 'target': 0.5},
         ),
         learned=False,
+        featured=False,
     ),
     'filter+content': Entry(
         'Graph filter + features',
@@ -127,33 +152,40 @@ MODELS: dict[str, Entry] = {
     'ease': Entry(
         'EASE',
         ease,
-        tuple({'weight': weight} for weight in (100.0, 30.0, 300.0, 10.0)),
+        grid(weight=(100.0, 30.0, 300.0, 10.0)),
         learned=False,
+        featured=False,
     ),
     'bpr-mf': Entry(
         'BPR-MF',
-        build_lightgcn,
-        tuple(
-            {'num_layers': 0, 'lr': lr, 'reg_weight': reg}
-            for lr, reg in ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
-        ),
+        GraphRecommender.from_data,
+        tuple({'num_layers': 0} | config for config in REGULARIZED),
+        featured=False,
     ),
     'lightgcn': Entry(
         'LightGCN',
-        build_lightgcn,
+        GraphRecommender.from_data,
         tuple(
             {'num_layers': layers, 'lr': lr, 'reg_weight': reg}
             for lr, reg in ((5e-3, 1e-3), (5e-3, 5e-3), (1e-3, 1e-4))
             for layers in (2, 4)
         ),
+        featured=False,
     ),
     'vbpr': Entry(
         'VBPR',
-        build_vbpr,
-        tuple(
-            transforms | {'lr': lr, 'reg_weight': reg}
-            for lr, reg in ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
-            for transforms in (RAW, STANDARDIZED)
+        VBPR.from_data,
+        tuple(base | config for config in REGULARIZED for base in (RAW, STANDARDIZED)),
+    ),
+    'vbpr-softmax': Entry(
+        'VBPR, softmax',
+        VBPR.from_data,
+        grid(
+            RAW,
+            STANDARDIZED,
+            softmax=(0.2,),
+            lr=(5e-3,),
+            reg_weight=(0.0, 1e-4, 1e-3, 1e-2),
         ),
     ),
     'lgmrec': Entry(
@@ -174,15 +206,16 @@ MODELS: dict[str, Entry] = {
     'lightgcn-softmax': Entry(
         'LightGCN, softmax',
         build_collaborative,
-        tuple(
-            SOFTMAX | {'num_collaborative_layers': layers, 'lr': 5e-3} | more
-            for layers, more in ((2, {}), (4, {}), (3, {}), (2, TIGHT))
+        (
+            *(SOFTMAX | {'num_collaborative_layers': layers} for layers in (2, 4, 3)),
+            SOFTMAX | {'num_collaborative_layers': 2, 'ranking_temperature': 0.15},
         ),
+        featured=False,
     ),
     'recommended': Entry(
         'LGMRec, recommended',
         build_lgmrec,
-        (STANDARDIZED | RECOMMENDED | {'lr': 5e-3},),
+        (STANDARDIZED | RECOMMENDED.model | {'lr': RECOMMENDED.lr},),
         extends_lgmrec=True,
     ),
 }

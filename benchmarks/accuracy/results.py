@@ -1,111 +1,163 @@
-r"""Reads the outcome of the studies from the rows."""
+r"""What the runs amount to: the configuration that validation chose for every model,
+its rows, and whether models differ.
+"""
 
 import json
-from collections import defaultdict
+import os
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.accuracy.cells import SEARCH_SEED
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.statistics import Interval, interval
-from benchmarks.accuracy.store import Row, Store
-from benchmarks.accuracy.studies import MAIN
+from benchmarks.accuracy.runs import SEARCH_SEED, config_text, load_users
+from benchmarks.accuracy.studies import MAIN, STUDIES
+from lgmrec_pyg.storage import reading
+from lgmrec_pyg.storage.atomic import atomic_write
 
-Place = tuple[str, str]  # Dataset and model.
+METRIC = 'Recall@20'
+CONFIDENCE = 0.95
+KEYS = ['reference_runs', 'model_runs']
+PAIR = ['dataset', 'reference', 'model']
 
 
-class Result(NamedTuple):
-    r"""A model on a dataset: the rows of its chosen configuration.
+def current(runs: pd.DataFrame) -> pd.DataFrame:
+    r"""The runs that count, in the order of models and studies: those that models
+    and studies have by now, of the chosen configurations, of the longest training.
 
-    Args:
-        rows (List[Dict[str, str]]): One row a seed that the search has not seen;
-            that of the search while there are none.
-        searched (List[Dict[str, str]]): The rows that the choice was made from.
-        final (bool): Whether :obj:`rows` are those to report.
+    Two columns are added: :obj:`searched` says from what validation chose, and
+    :obj:`final` what is to be reported, which are seeds that the search has not
+    seen, if there are any.
     """
-
-    rows: list[Row]
-    searched: list[Row]
-    final: bool
-
-    def interval(self, column: str) -> Interval:
-        r"""The mean over seeds and its confidence interval."""
-        return column_interval(self.rows, column)
-
-    def mean(self, column: str) -> float:
-        r"""The mean over seeds, NaN if empty."""
-        return self.interval(column).mean
-
-    def mean_users(self, store: Store, name: str) -> np.ndarray | None:
-        r"""The values of every user, averaged over seeds, if they are kept."""
-        arrays = [store.users(row['key']) for row in self.rows]
-        kept = [array[name] for array in arrays if array is not None]
-        return np.mean(kept, axis=0) if len(kept) == len(arrays) else None
-
-
-def main_results(store: Store) -> dict[Place, Result]:
-    r"""The results of the main study in the order of :obj:`MODELS`, of the longest
-    training that there is.
-    """
-    groups: dict[Place, list[Row]] = defaultdict(list)
-    for row in store.rows.values():
-        if row['study'] == MAIN and row['model'] in MODELS:
-            groups[row['dataset'], row['model']].append(row)
-    datasets = list(dict.fromkeys(place[0] for place in groups))
-    return {
-        (dataset, model): _result(_longest(groups[dataset, model]))
-        for dataset in datasets
+    runs = runs.assign(searched=False, final=False)
+    versions = runs.groupby('dataset')['data'].nunique()
+    ambiguous = runs['dataset'].map(versions) > 1
+    names = runs['dataset'] + ' (' + runs['data'] + ')'
+    runs['dataset'] = runs['dataset'].where(~ambiguous, names)
+    parts = [
+        part
+        for _, of_dataset in runs.groupby('dataset', sort=False)
         for model in MODELS
-        if (dataset, model) in groups
-    }
+        for part in _of_model(model, of_dataset[of_dataset['model'] == model])
+    ]
+    return pd.concat(parts) if parts else runs.iloc[:0]
 
 
-def study_rows(store: Store, study: str) -> dict[Place, dict[Place, list[Row]]]:
-    r"""The rows of a study by dataset and model, then by variant and level."""
-    groups: dict[Place, list[Row]] = defaultdict(list)
-    for row in store.rows.values():
-        if row['study'] == study and row['model'] in MODELS:
-            groups[row['dataset'], row['model']].append(row)
-    out: dict[Place, dict[Place, list[Row]]] = {}
-    for place, rows in groups.items():
-        variants: dict[Place, list[Row]] = defaultdict(list)
-        for row in _longest(rows):
-            variants[row['variant'], row['level']].append(row)
-        out[place] = dict(variants)
+def _of_model(model: str, runs: pd.DataFrame) -> Iterable[pd.DataFrame]:
+    if runs.empty:
+        return
+    runs = runs.sort_values('seed', kind='stable')
+    configs = MODELS[model].configs(runs['dataset'].iloc[0].partition(' ')[0])
+    order = {config_text(config): i for i, config in enumerate(configs)}
+    main = runs[(runs['study'] == MAIN) & runs['config'].isin(order)]
+    main = _longest(main).sort_values(
+        'config', key=lambda x: x.map(order), kind='stable'
+    )
+    searched = main['seed'] == SEARCH_SEED
+    scored = main[searched & (main['error'] == '')]
+    if scored.empty:
+        yield main[searched].assign(searched=True)
+        return
+    best = scored.loc[scored['val_Recall@20'].idxmax(), 'config']
+    final = (main['config'] == best) & ~searched
+    if not final.any():
+        final = (main['config'] == best) & searched
+    main = main.assign(searched=searched, final=final)
+    yield main[searched | final]
+    places = dict(list(runs.groupby(['study', 'variant', 'level'])))
+    for name, study in STUDIES.items():
+        for variant, level, change in study.changes:
+            rows = places.get((name, variant, level))
+            if rows is not None:
+                config = config_text(json.loads(best) | change)
+                yield _longest(rows[rows['config'] == config])
+
+
+def _longest(runs: pd.DataFrame) -> pd.DataFrame:
+    if runs.empty:
+        return runs
+    length = list(zip(runs['epochs'], runs['patience'], strict=True))
+    return runs[[x == max(length) for x in length]]
+
+
+def interval(values: Iterable[float]) -> tuple[float, float]:
+    r"""The mean over seeds and the half width of its 95 % confidence interval by
+    Student's t, NaN of fewer than two.
+    """
+    from scipy import stats
+
+    array = np.array([x for x in values if x == x], dtype=np.float64)
+    if array.size < 2:
+        return float(array.mean()) if array.size else float('nan'), float('nan')
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, array.size - 1)
+    return float(array.mean()), float(quantile * stats.sem(array))
+
+
+def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
+    r"""Paired t-tests over the users of a dataset, whose values are averaged over
+    seeds: LGMRec, and every model that extends it, against all other models.
+
+    Every test carries the keys of the runs it is of. Those in :obj:`path` count for
+    as long as all of their runs do, for when the values of users are gone.
+    """
+    final = rows[rows['final']]
+    keys = final.groupby(['dataset', 'model'], sort=False)['key'].agg(list)
+    users = {place: _mean_users(folder, found) for place, found in keys.items()}
+    tests = [
+        (
+            *(dataset, reference, model, *_paired(first, second)),
+            *(' '.join(keys[dataset, x]) for x in (reference, model)),
+        )
+        for (dataset, reference), first in users.items()
+        if MODELS[reference].extends_lgmrec and first is not None
+        for (other, model), second in users.items()
+        if other == dataset and model != reference and second is not None
+    ]
+    columns = [*PAIR, 'difference', 'low', 'high', 'p', *KEYS]
+    out = pd.DataFrame(tests, columns=columns)
+    if os.path.exists(path):
+        with reading(path, 'a table of tests'):
+            old = pd.read_csv(path)[columns]
+            known = set(final['key'])
+            valid = [
+                known.issuperset(f'{x} {y}'.split()) for x, y in old[KEYS].to_numpy()
+            ]
+            old = old[np.array(valid, dtype=bool)]
+        out = pd.concat([out, old]) if len(out) else old
+    models = {name: i for i, name in enumerate(MODELS)}
+    datasets = {name: i for i, name in enumerate(rows['dataset'].unique())}
+    ranks = {'dataset': datasets, 'reference': models, 'model': models}
+    out = out.drop_duplicates(PAIR).sort_values(
+        PAIR, key=lambda x: x.map(ranks[x.name])
+    )
+    by = ['dataset', 'reference']
+    out['p_holm'] = out.groupby(by)['p'].transform(holm) if len(out) else []
+    with atomic_write(path) as partial:
+        out.to_csv(partial, index=False, float_format='%.6g', lineterminator='\n')
     return out
 
 
-def column_interval(rows: Iterable[Row], column: str) -> Interval:
-    r"""The mean of a column and its confidence interval over seeds."""
-    return interval([float(row[column]) for row in rows if row[column] != ''])
+def _mean_users(folder: str, keys: list[str]) -> np.ndarray | None:
+    arrays = [load_users(folder, key) for key in keys]
+    kept = [array[METRIC] for array in arrays if array is not None]
+    return np.mean(kept, axis=0) if len(kept) == len(keys) else None
 
 
-def extra(row: Row) -> dict:
-    r"""What a row holds beyond its columns."""
-    return json.loads(row['extra']) if row['extra'] else {}
+def _paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, float]:
+    from scipy import stats
+
+    difference = first.astype(np.float64) - second.astype(np.float64)
+    mean = float(difference.mean())
+    if np.ptp(difference) == 0:
+        return mean, mean, mean, 0.0 if mean else 1.0
+    test = stats.ttest_1samp(difference, 0.0)  # A paired test of the two.
+    bounds = test.confidence_interval(CONFIDENCE)
+    return mean, float(bounds.low), float(bounds.high), float(test.pvalue)
 
 
-def _result(rows: list[Row]) -> Result:
-    searched = [row for row in rows if row['seed'] == str(SEARCH_SEED)]
-    scored = [row for row in searched if not row['error']]
-    if not scored:
-        return Result([], searched, False)
-    best = max(scored, key=lambda row: float(row['val_Recall@20']))
-    if not MODELS[best['model']].learned:
-        return Result([best], searched, True)
-    chosen = [
-        row
-        for row in rows
-        if row['config'] == best['config'] and row['seed'] != best['seed']
-    ]
-    return Result(chosen or [best], searched, bool(chosen))
-
-
-def _longest(rows: list[Row]) -> list[Row]:
-    def length(row: Row) -> tuple[int, int]:
-        return int(row['epochs']), int(row['patience'])
-
-    longest = max(map(length, rows))
-    return [row for row in rows if length(row) == longest]
+def holm(p: pd.Series) -> pd.Series:
+    r"""Adjusts the p-values of several tests by the method of Holm, which SciPy does
+    not have.
+    """
+    ranked = p.sort_values()
+    return (ranked * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)

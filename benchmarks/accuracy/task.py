@@ -1,27 +1,23 @@
-r"""The data a cell runs on: a graph, and how its models are judged."""
+r"""The data of a run: a graph, and how its models are judged."""
 
+import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 import torch_geometric.transforms as T
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from benchmarks.accuracy.corruptions import corrupt
-from benchmarks.accuracy.evaluation import UserEvaluator
+from benchmarks.accuracy.judge import KS, Judge
 from lgmrec_pyg.datasets import MultimodalDataset, SyntheticMultimodal
-from lgmrec_pyg.graph import (
-    INTERACTS,
-    ITEM,
-    USER,
-    describes,
-    modalities,
-    model_inputs,
-)
+from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, modalities, model_inputs
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
@@ -52,31 +48,56 @@ TRANSFORMS: dict[str, Callable[[HeteroData], HeteroData]] = {
 }
 
 
-@lru_cache(maxsize=2)
-def load_graph(dataset: str, root: str | None, processed_dir: str) -> HeteroData:
-    r"""Loads a dataset by the name of its folder, or generates a synthetic one,
-    ``synthetic-<preset>``. The folder is only read.
+class Source(NamedTuple):
+    r"""Where data are.
+
+    Args:
+        folders (Dict[str, str]): The folder of every dataset but generated ones.
+        cache (str): The folder of processed data.
     """
-    if dataset.startswith(SYNTHETIC):
-        return SyntheticMultimodal(dataset.removeprefix(SYNTHETIC))[0]
-    if root is None:
-        raise ValueError(
-            f"Dataset '{dataset}' needs '--data DIR', the folder that holds "
-            f"'{dataset}/{dataset}.inter'"
-        )
-    processed_dir = os.path.join(processed_dir, dataset)
-    names = MODALITIES.get(dataset)
-    return MultimodalDataset(root, dataset, names, processed_dir=processed_dir)[0]
+
+    folders: dict[str, str]
+    cache: str
+
+    def load(self, name: str) -> HeteroData:
+        r"""Loads a dataset, or generates a synthetic one, ``synthetic-<preset>``."""
+        return _load(name, self.folders.get(name), self.cache)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, folder: str | None, cache: str) -> HeteroData:
+    if folder is None:
+        return SyntheticMultimodal(name.removeprefix(SYNTHETIC))[0]
+    where = hashlib.sha256(os.path.abspath(folder).encode()).hexdigest()[:8]
+    return MultimodalDataset.from_folder(
+        folder,
+        modalities=MODALITIES.get(name),
+        processed_dir=os.path.join(cache, f'{name}-{where}'),
+    )[0]
+
+
+def digest(data: HeteroData) -> str:
+    r"""Tells data apart: sizes, pairs, and the scale of features."""
+    sizes = [data[USER].num_nodes, data[ITEM].num_nodes]
+    out = hashlib.sha256(repr(sizes).encode())
+    for name in ('edge_index', *LABELS):
+        pairs = data[INTERACTS][name].to(torch.int64)
+        key = (pairs[0] * sizes[1] + pairs[1]).sort().values
+        out.update(key.numpy().tobytes() + b'|')
+    for name in modalities(data):
+        x = data[name].x.double()
+        # The last digits of generated features differ between machines.
+        out.update(f'{name} {list(x.shape)} {x.mean():.3g} {x.std():.3g}'.encode())
+    return out.hexdigest()[:8]
 
 
 class Task:
-    r"""A training graph with its evaluators.
+    r"""A training graph with its judges.
 
     Recommendations exclude all pairs that the model may have been trained on, and
     those that a corruption took away.
 
     Args:
-        name (str): The name of the dataset.
         data (HeteroData): The original graph, which is left as it is.
         transforms (Sequence[str], optional): Names of :obj:`TRANSFORMS`, to apply
             in this order. (default: :obj:`()`)
@@ -88,14 +109,12 @@ class Task:
 
     def __init__(
         self,
-        name: str,
         data: HeteroData,
-        transforms: Sequence[str] = (),
+        transforms: tuple[str, ...] | list[str] = (),
         variant: str = '',
         level: str = '',
         seed: int = 0,
     ) -> None:
-        self.name = name
         self.known = data[INTERACTS].edge_index
         data = corrupt(data, variant, level, seed)
         for transform in transforms:
@@ -109,20 +128,23 @@ class Task:
         self.train = data[INTERACTS].edge_index
         self.num_users = int(data[USER].num_nodes)
         self.num_items = int(data[ITEM].num_nodes)
-        mask = torch.cat([self.known, self.train], dim=1).unique(dim=1)
-        self.val, self.test = (
-            self.evaluator(data[INTERACTS][f'{split}_edge_label_index'], mask)
-            for split in ('val', 'test')
-        )
+        self.mask = torch.cat([self.known, self.train], dim=1).unique(dim=1)
+        self.val = self.judge(data[INTERACTS].val_edge_label_index, self.mask)
+        self.test = self.judge(data[INTERACTS].test_edge_label_index, self.mask)
 
-    def evaluator(self, labels: Tensor, mask: Tensor) -> UserEvaluator:
-        r"""Ranks all items but those in :obj:`mask`."""
-        return UserEvaluator(labels, mask, self.num_users, self.num_items, ks=(10, 20))
+    def judge(self, labels: Tensor, known: Tensor) -> Judge:
+        r"""Ranks all items but the known ones."""
+        return Judge(labels, known, self.num_users, self.num_items)
 
-    @property
-    def feature_dims(self) -> dict[str, int]:
-        r"""The feature width of every modality."""
-        return {name: self.data[name].num_features for name in modalities(self.data)}
+    @cached_property
+    def validate(self) -> Evaluator:
+        r"""What training stops by."""
+        labels = self.data[INTERACTS].val_edge_label_index
+        return Evaluator(labels, self.mask, self.num_users, self.num_items, ks=KS)
+
+    def sampler(self, batch_size: int) -> TripletSampler:
+        r"""Training batches."""
+        return TripletSampler(self.train, self.num_users, self.num_items, batch_size)
 
     @cached_property
     def graph(self) -> HeteroData:
@@ -131,41 +153,21 @@ class Task:
 
     @cached_property
     def inputs(self) -> tuple[Any, ...]:
-        r"""The arguments of the forward of LGMRec and its kind."""
+        r"""The arguments of the forward of all models."""
         return model_inputs(self.graph)
+
+    def permuted(self, modality: str, generator: torch.Generator) -> tuple[Any, ...]:
+        r"""The same, with the features of one modality dealt to other items."""
+        data = copy(self.graph)
+        x = data[modality].x
+        data[modality].x = x[torch.randperm(x.size(0), generator=generator)]
+        return model_inputs(data)
 
     @cached_property
     def matrix(self) -> 'csr_array':
         r"""The training pairs as a sparse matrix of users by items."""
-        import numpy as np
         from scipy.sparse import csr_array
 
         ones = np.ones(self.train.size(1), dtype=np.float32)
         user, item = self.train.numpy()
         return csr_array((ones, (user, item)), (self.num_users, self.num_items))
-
-    def features(self, modality: str) -> Tensor:
-        r"""One row of features an item: the mean of its nodes, zeros if none."""
-        x = self.data[modality].x
-        node, item = self.data[describes(modality)].edge_index
-        out = x.new_zeros(self.num_items, x.size(1)).index_add_(0, item, x[node])
-        count = torch.bincount(item, minlength=self.num_items).clamp_(min=1)
-        return out / count.view(-1, 1)
-
-    def sampler(self, batch_size: int) -> TripletSampler:
-        r"""Training batches."""
-        return TripletSampler(self.train, self.num_users, self.num_items, batch_size)
-
-    def group_of_users(self, users: Tensor, num_groups: int = 4) -> list[str]:
-        r"""The group of every user: quantiles of the number of training pairs,
-        named by their range.
-        """
-        count = torch.bincount(self.known[0], minlength=self.num_users)[users]
-        q = torch.linspace(0, 1, num_groups + 1, dtype=torch.double)[1:-1]
-        bounds = count.double().quantile(q).ceil().long().unique()
-        group = torch.bucketize(count, bounds)
-        names = {}
-        for g in group.unique().tolist():
-            low, high = count[group == g].aminmax()
-            names[g] = f'{int(low)}-{int(high)}' if low < high else f'{int(low)}'
-        return [names[g] for g in group.tolist()]

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.accuracy.evaluation import Scorer
+from benchmarks.accuracy.judge import Scorer
 from benchmarks.accuracy.task import Task
+from benchmarks.withheld import item_features
+from lgmrec_pyg.graph import modalities
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -62,8 +64,9 @@ def graph_filter(
     item_count = np.maximum(matrix.sum(axis=0), 1)
     weight = matrix.T @ (matrix / user_count[:, None]).tocsr() * item_count**-target
     if content > 0:
-        for name in task.feature_dims:
-            weight += (content / len(task.feature_dims)) * feature_graph(task, name, k)
+        names = modalities(task.data)
+        for name in names:
+            weight += (content / len(names)) * feature_graph(task, name, k)
     return _weighted((matrix * item_count**-history).tocsr(), weight.tocsr())
 
 
@@ -90,7 +93,8 @@ def feature_graph(task: Task, modality: str, k: int) -> 'csr_array':
     """
     from scipy.sparse import csr_array
 
-    x = torch.nn.functional.normalize(task.features(modality), dim=1)
+    x = item_features(task.data, torch.arange(task.num_items))[modality]
+    x = torch.nn.functional.normalize(x, dim=1)
     described = (x != 0).any(dim=1)
     rows = []
     for start in range(0, x.size(0), 1024):

@@ -1,38 +1,50 @@
 import pytest
 import torch
 
-from benchmarks.accuracy.baselines import build_lightgcn, build_vbpr
+from benchmarks.accuracy.baselines import (
+    VBPR,
+    GraphRecommender,
+    MembershipBugLGMRec,
+    SoftmaxRanking,
+)
+from benchmarks.accuracy.judge import embedding_scorer
 from benchmarks.accuracy.task import Task
+from benchmarks.withheld import item_features
 from lgmrec_pyg.datasets import SyntheticMultimodal
+from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.training import fit
+
+BATCH = torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([5, 5])
 
 
 @pytest.fixture(scope='module')
 def task() -> Task:
-    return Task('tiny', SyntheticMultimodal('tiny')[0], ['standardize'])
+    return Task(SyntheticMultimodal('tiny')[0], ['standardize'])
 
 
 @pytest.mark.parametrize('num_layers', [0, 3])
 def test_lightgcn_is_that_of_pyg(task, num_layers):
-    model, inputs = build_lightgcn(task, num_layers)
+    model = GraphRecommender.from_data(task.data, num_layers=num_layers)
     user, item = task.train[0], task.train[1] + task.num_users
     edge_index = torch.stack([torch.cat([user, item]), torch.cat([item, user])])
     expected = model.gnn.get_embedding(edge_index)
-    user, item = model.embed(*inputs)
-    torch.testing.assert_close(torch.cat([user, item]), expected)
+    out = torch.cat(model.embed(*task.inputs))
+    torch.testing.assert_close(out, expected)
     grad = torch.randn_like(expected)
     weight = model.gnn.embedding.weight
     torch.testing.assert_close(
-        torch.autograd.grad(torch.cat([user, item]), weight, grad),
+        torch.autograd.grad(out, weight, grad),
         torch.autograd.grad(expected, weight, grad),
     )
 
 
 def test_vbpr_scores_by_factors_content_and_biases(task):
-    model, (x,) = build_vbpr(task, embedding_dim=8)
+    model = VBPR.from_data(task.data, embedding_dim=8)
     torch.nn.init.normal_(model.bias.weight)
     torch.nn.init.normal_(model.content_bias.weight)
-    user, item = model.embed(x)
+    user, item = model.embed(*task.inputs)
+    features = item_features(task.data, torch.arange(task.num_items))
+    x = torch.cat([features[name] for name in model.feature_dims], dim=1)
     u, i = 3, 5
     gamma, theta = model.user.weight[u].split(8)
     expected = (
@@ -45,23 +57,63 @@ def test_vbpr_scores_by_factors_content_and_biases(task):
 
 
 def test_regularization_is_of_what_the_batch_uses(task):
-    model, inputs = build_vbpr(task, reg_weight=0.0)
-    batch = torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([5, 5])
-    plain = model.loss(model(*inputs), *batch).total
-    model.reg_weight = 2.0
-    content = model.content(inputs[0])[[3, 4, 5, 5]]
-    used = model.user.weight[[1, 2]].square().sum() + 2  # The column of ones.
-    used = used + model.item.weight[[3, 4, 5, 5]].square().sum()
-    used = used + content.square().sum()
-    total = model.loss(model(*inputs), *batch).total
-    torch.testing.assert_close(total - plain, 2.0 * used / 2)
+    model = VBPR.from_data(task.data, reg_weight=2.0)
+    user, item = model(*task.inputs)
+    used = user[BATCH[0]], item[torch.cat(BATCH[1:])][:, :-1]  # No bias, which is 0.
+    loss = model.loss((user, item), *BATCH)
+    norm = sum(x.square().sum() for x in used) / 2
+    torch.testing.assert_close(loss.total - loss.ranking, 2.0 * norm)
 
 
-@pytest.mark.parametrize('build', [build_lightgcn, build_vbpr])
-def test_training_finds_structure(task, build):
+@pytest.mark.parametrize('model', [GraphRecommender, VBPR])
+@pytest.mark.parametrize('softmax', [False, True])
+def test_training_finds_structure(task, model, softmax):
     torch.manual_seed(0)
-    model, inputs = build(task)
-    before = task.val(*model.embed(*inputs))['Recall@20']
-    fit(model, inputs, task.sampler(256), task.val, epochs=15, lr=0.01, progress=False)
-    after = task.val(*model.embed(*inputs))['Recall@20']
-    assert after > max(0.5, before + 0.1)
+    model = model.from_data(task.data)
+    model = SoftmaxRanking(model) if softmax else model
+
+    def recall() -> float:
+        ranking = task.val.rank(embedding_scorer(*model.embed(*task.inputs)))
+        return float(task.val.per_user(ranking)['Recall@20'].mean())
+
+    before = recall()
+    loop = {'epochs': 15, 'lr': 0.01, 'progress': False}
+    fit(model, task.inputs, task.sampler(256), task.validate, **loop)
+    assert recall() > max(0.5, before + 0.1)
+
+
+@pytest.mark.parametrize('contrast_weight', [0.0, 0.1])
+def test_softmax_replaces_the_ranking_of_any_loss(task, contrast_weight):
+    options = {'noise': None, 'dropout': 0.0, 'contrast_weight': contrast_weight}
+    model = LGMRec.from_data(task.data, ranking_loss='softmax', **options)
+    other = LGMRec.from_data(task.data, **options)
+    other.load_state_dict(model.state_dict())
+    wrapped = SoftmaxRanking(other)
+    expected = model.loss(model(*task.inputs), *BATCH)
+    loss = wrapped.loss(wrapped(*task.inputs), *BATCH)
+    torch.testing.assert_close(loss.total, expected.total)
+    for ours, theirs in zip(
+        wrapped.embed(*task.inputs), model.embed(*task.inputs), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_users_take_the_memberships_of_the_second_modality(task):
+    wrong = MembershipBugLGMRec.from_data(task.data).eval()
+    right = LGMRec.from_data(task.data).eval()
+    right.load_state_dict(wrong.state_dict())
+    out, expected = wrong(*task.inputs), right(*task.inputs)
+    torch.testing.assert_close(out.item.modality, expected.item.modality)
+    (image, text), (kept, softmaxed) = out.user.hypergraph, expected.user.hypergraph
+    torch.testing.assert_close(image.membership, softmaxed.membership)
+    torch.testing.assert_close(image.latent, kept.latent)
+    torch.testing.assert_close(text.latent, softmaxed.latent)
+    # The logits of a user are the sum of those of the items that have the modality.
+    x = item_features(task.data, torch.arange(task.num_items))['text']
+    x = x @ wrong.encoder['text'].projection.hyperedge
+    logits = torch.zeros(task.num_users, x.size(1))
+    logits.index_add_(0, task.train[0], x[task.train[1]])
+    torch.testing.assert_close(text.membership, logits)
+    out = MembershipBugLGMRec.from_data(task.data, dropout=0.5)(*task.inputs)
+    share = (out.user.hypergraph[1].membership == 0).float().mean()
+    assert 0.4 < share < 0.6

@@ -3,11 +3,12 @@ import csv
 import pytest
 
 from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.cells import Cell
-from benchmarks.accuracy.execute import Source, run_cell
+from benchmarks.accuracy.execute import execute
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.report import main as report
+from benchmarks.accuracy.runs import Run
 from benchmarks.accuracy.studies import STUDIES
+from benchmarks.accuracy.task import Source
 
 pytest.importorskip('scipy')
 
@@ -33,7 +34,7 @@ def test_quick_runs_everything_and_skips_it_the_second_time(tmp_path, capsys):
 
     capsys.readouterr()
     assert main([*args, '--dry-run']) == 0
-    assert ' 0 to run' in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[1:] == ['0 to run', '0 to run']
     assert rows(tmp_path) == first
 
     (tmp_path / 'README.md').unlink()
@@ -54,22 +55,23 @@ def test_two_processes_and_from_scratch(tmp_path):
         assert row['Recall@20'] == alone[key]['Recall@20']
 
 
-def test_a_cell_is_repeatable():
-    cell = Cell('main', 'synthetic-tiny', 'lgmrec', {}, 3, 'noise edges', '0.2', 2, 2)
-    first, again = (run_cell(cell, Source(None, '')) for _ in range(2))
+def test_a_run_is_repeatable():
+    place = {'variant': 'noise edges', 'level': '0.2', 'epochs': 2, 'patience': 2}
+    run = Run('main', 'synthetic-tiny', '', 'lgmrec', {}, 3, **place)
+    first, again = (execute(run, Source({}, '')) for _ in range(2))
     for name in ('val_Recall@20', 'Recall@20', 'NDCG@20', 'best_epoch', 'extra'):
         assert first.row[name] == again.row[name]
 
 
 def test_a_model_that_diverges_is_a_result():
     config = {'lr': 1e30}
-    cell = Cell('main', 'synthetic-tiny', 'vbpr', config, epochs=3, patience=3)
-    row, users = run_cell(cell, Source(None, ''))
+    run = Run('main', 'synthetic-tiny', '', 'vbpr', config, epochs=3, patience=3)
+    row, users = execute(run, Source({}, ''))
     assert 'not finite' in row['error']
     assert users == {}
 
 
-def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, capsys):
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
     # A file without features leaves nothing for VBPR to learn from.
     folder = tmp_path / 'data' / 'bare'
     folder.mkdir(parents=True)
@@ -78,7 +80,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, capsys):
         f'{u}\t{(u + i) % 9}\t{max(0, i - 4)}' for u in range(8) for i in range(7)
     ]
     (folder / 'bare.inter').write_text('\n'.join(lines))
-    args = ['--data', str(tmp_path / 'data'), '--datasets', 'bare', '--only', 'main']
+    args = ['--datasets', str(folder), '--only', 'main']
     args += ['--models', 'vbpr', 'popularity', '--cache', str(tmp_path / 'cache')]
     assert main([*args, '--output', str(tmp_path / 'out'), '--epochs', '1']) == 1
     assert {row['model'] for row in rows(tmp_path / 'out')} == {'popularity'}
@@ -90,7 +92,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, capsys):
     [
         (['--datasets', 'beauty'], "'--datasets' needs to name folders"),
         (['--datasets', 'synthetic-huge'], 'synthetic-tiny'),
-        (['--seeds', '0'], "'--seeds' needs to be a positive integer (got 0)"),
+        (['--seeds', '0'], "--seeds: needs to be a positive integer (got '0')"),
         (['--models', 'unknown'], 'invalid choice'),
         (['--only', 'unknown'], 'invalid choice'),
     ],

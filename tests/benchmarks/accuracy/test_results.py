@@ -1,75 +1,130 @@
+import json
+import math
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks.accuracy.cells import Cell
-from benchmarks.accuracy.results import main_results, study_rows
-from benchmarks.accuracy.significance import update_significance
-from benchmarks.accuracy.store import Store
-from benchmarks.accuracy.tables import main_table, markdown, study_table
+from benchmarks.accuracy.report import cost_table, main_table, markdown, study_table
+from benchmarks.accuracy.results import current, holm, interval, significance
+from benchmarks.accuracy.runs import Run, load_runs, save_run
 
-SMALL, LARGE = {'alpha': 0.1}, {'alpha': 0.9}
+pytest.importorskip('scipy')
+SMALL, LARGE, GONE = {'transforms': []}, {'lr': 5e-3, 'transforms': []}, {'lr': 7}
+USERS = np.array([0.0, 0.5, 1.0, 1.0], dtype=np.float32)
+
+
+def cells(table: str) -> list[list[str]]:
+    return [[x.strip() for x in line.split('|')[1:-1]] for line in table.splitlines()]
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    pytest.importorskip('scipy')
-    out = Store(str(tmp_path / 'results.csv'), str(tmp_path / 'users'))
-    values = np.array([0.0, 0.5, 1.0, 1.0], dtype=np.float32)
-
-    def add(config, seed, val, test, **cell):
-        cell = {'study': 'main', 'model': 'lgmrec', 'epochs': 9} | cell
-        row = {'val_Recall@20': val, 'Recall@20': test}
-        users = {'Recall@20': values * test}
-        out.add(Cell(dataset='d', config=config, seed=seed, **cell), row, users)
+def folder(tmp_path) -> str:
+    def add(config, seed, val, test, **settings):
+        settings = {'study': 'main', 'model': 'lgmrec', 'epochs': 9} | settings
+        run = Run(dataset='d', data='0', config=config, seed=seed, **settings)
+        row = {'val_Recall@20': val, 'Recall@20': test, 'epochs_run': 40 + seed}
+        if settings['study'] == 'cost':
+            row |= {'epochs_run': 3, 'train_seconds': 1.5, 'eval_seconds': 0.1}
+        save_run(str(tmp_path), run, row, {'Recall@20': USERS * test})
 
     add(SMALL, 0, 0.3, 0.9)
     add(LARGE, 0, 0.4, 0.1)
     add(LARGE, 1, 0.2, 0.5)
     add(LARGE, 2, 0.2, 0.7)
     add(LARGE, 1, 0.9, 0.0, epochs=3)  # A shorter run does not count.
-    add({}, 0, 0.2, 0.2, model='ease', epochs=0)
-    add(SMALL, 1, 0.2, 0.4, study='ablation', variant='no local')
-    add(SMALL, 2, 0.2, 0.6, study='ablation', variant='no local')
-    return out
+    add(GONE, 0, 0.9, 0.9)  # Nor does a configuration that is no longer searched.
+    add({'weight': 10.0}, 0, 0.2, 0.2, model='ease', epochs=0)
+    change = {'study': 'ablation', 'variant': 'no local'}
+    for seed, test in ((1, 0.4), (2, 0.6)):
+        add(LARGE | {'parts': ['hypergraph']}, seed, 0.2, test, **change)
+        add(SMALL | {'parts': ['hypergraph']}, seed, 0.2, 0.9, **change)  # Not chosen.
+    add(LARGE, 1, 0, 0, study='cost', variant='alone', epochs=3)
+    return str(tmp_path)
 
 
-def test_validation_chooses_and_other_seeds_report(store):
-    results = main_results(store)
-    result = results['d', 'lgmrec']
-    assert [row['seed'] for row in result.rows] == ['1', '2']
-    assert result.mean('Recall@20') == pytest.approx(0.6)
-    assert len(result.searched) == 2
-    assert results['d', 'ease'].final
-    assert results['d', 'ease'].mean('Recall@20') == pytest.approx(0.2)
-    np.testing.assert_allclose(
-        result.mean_users(store, 'Recall@20'), [0, 0.3, 0.6, 0.6], rtol=1e-6
-    )
+@pytest.fixture
+def rows(folder) -> pd.DataFrame:
+    return current(load_runs(folder, folder + '/results.csv'))
 
 
-def test_studies_are_grouped_by_variant(store):
-    rows = study_rows(store, 'ablation')['d', 'lgmrec']
-    assert [row['seed'] for row in rows['no local', '']] == ['1', '2']
+def test_validation_chooses_and_other_seeds_report(rows):
+    final = rows[rows['final'] & (rows['model'] == 'lgmrec')]
+    assert final['seed'].tolist() == [1, 2]
+    assert final['Recall@20'].mean() == pytest.approx(0.6)
+    assert rows[rows['searched']]['config'].tolist() == [
+        '{"weight": 10.0}',
+        '{"transforms": []}',
+        '{"lr": 0.005, "transforms": []}',
+    ]
+    assert rows[rows['study'] == 'ablation']['Recall@20'].tolist() == [0.4, 0.6]
 
 
-def test_tables_show_means_and_intervals(store):
-    results = main_results(store)
-    lines = main_table(results, 'd').splitlines()
-    assert [line.split('|')[1].strip() for line in lines[2:]] == ['EASE', 'LGMRec']
-    assert '0.6000 ± 1.2706' in lines[3]
-    assert 'no local' in study_table(store, results, 'ablation', 'd')
-    assert study_table(store, results, 'missing', 'd') == ''
+def test_tables_show_means_and_intervals(rows):
+    lines = main_table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1
+    assert [row[0] for row in cells('\n'.join(lines))[2:]] == ['EASE', 'LGMRec']
+    assert '0.6000 ± 1.2706' in lines[3]
+    assert cells(study_table(rows, 'ablation'))[3] == ['no local', '0.5000 ± 1.2706']
+    assert study_table(rows, 'missing') == ''
 
 
-def test_significance_outlives_the_values_of_users(store, tmp_path):
-    path = str(tmp_path / 'significance.csv')
-    results = main_results(store)
-    (test,) = update_significance(store, results, path)
+def test_seconds_come_from_runs_that_were_alone(rows):
+    (row,) = cells(cost_table(rows))[2:]
+    # Half a second an epoch, for the 41.5 epochs of the seeds after the search.
+    assert row[:5] == ['LGMRec', '20.8', '42', '0.50', '0.10']
+
+
+def test_tests_carry_the_keys_of_their_runs(rows, folder):
+    path = folder + '/significance.csv'
+    (test,) = significance(rows, folder, path).to_dict('records')
+    final = rows[rows['final']].groupby('model')['key'].agg(' '.join)
     assert (test['reference'], test['model']) == ('lgmrec', 'ease')
+    assert test['reference_runs'] == final['lgmrec']
+    assert test['model_runs'] == final['ease']
     # Of the users 0, .3, .6, .6 less 0, .1, .2, .2.
-    assert float(test['difference']) == pytest.approx(0.25)
-    store.cache = str(tmp_path / 'gone')
-    assert update_significance(store, main_results(store), path) == [test]
+    assert test['difference'] == pytest.approx(0.25)
+    # They outlive the values of users, but not their runs.
+    assert len(significance(rows, folder + '/gone', path)) == 1
+    fewer = rows[rows['seed'] != 2]
+    assert len(significance(fewer, folder + '/gone', path)) == 0
+    assert pd.read_csv(path).empty
+
+
+def test_two_versions_of_the_data_are_told_apart(folder):
+    other = Run('main', 'd', '1', 'popularity')
+    save_run(folder, other, {'val_Recall@20': 0.1, 'Recall@20': 0.1}, {})
+    rows = current(load_runs(folder, ''))
+    assert set(rows['dataset']) == {'d (0)', 'd (1)'}
+
+
+def test_what_is_checked_in_is_what_the_report_shows():
+    csv = Path(__file__).parents[3] / 'benchmarks' / 'results' / 'accuracy'
+    runs = load_runs('', str(csv / 'results.csv'))
+    assert set(current(runs)['key']) == set(runs['key'])
+    for row in runs.to_dict('records'):
+        settings = {name: row[name] for name in Run.__dataclass_fields__}
+        config = json.loads(settings.pop('config'))
+        assert Run(config=config, **settings).key == row['key']
+    tests = pd.read_csv(csv / 'significance.csv')
+    keys = ' '.join([*tests['reference_runs'], *tests['model_runs']]).split()
+    assert set(keys) <= set(runs['key'])
+
+
+def test_interval_of_a_textbook_sample():
+    # Mean 3, deviation sqrt(2.5); t(0.975, 4) = 2.776.
+    mean, half = interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert mean == 3.0
+    assert half == pytest.approx(2.776445 * math.sqrt(2.5 / 5), rel=1e-6)
+    assert math.isnan(interval([2.0])[1])
+    assert math.isnan(interval([])[0])
+
+
+def test_holm_by_hand():
+    adjusted = holm(pd.Series([0.01, 0.04, 0.03]))
+    assert adjusted.sort_index().tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm(pd.Series([0.5, 0.9])).tolist() == [1.0, 1.0]
 
 
 def test_markdown():

@@ -10,13 +10,14 @@ from benchmarks.accuracy.yardsticks import (
     item_knn,
     popularity,
 )
+from benchmarks.withheld import item_features
 from lgmrec_pyg.datasets import SyntheticMultimodal
 
 
 @pytest.fixture(scope='module')
 def task() -> Task:
     pytest.importorskip('scipy')
-    return Task('tiny', SyntheticMultimodal('tiny')[0])
+    return Task(SyntheticMultimodal('tiny')[0])
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +79,9 @@ def test_feature_graph_links_described_items_to_their_nearest(task):
     out = torch.from_numpy(feature_graph(task, 'image', 3).toarray())
     assert torch.equal(out.diagonal(), torch.zeros(task.num_items))
     assert int((out > 0).sum(dim=1).max()) == 3
-    x = torch.nn.functional.normalize(task.features('image'), dim=1)
+    x = torch.nn.functional.normalize(
+        item_features(task.data, torch.arange(task.num_items))['image'], dim=1
+    )
     missing = (x == 0).all(dim=1)
     assert missing.any()
     assert out[missing].sum() == out[:, missing].sum() == 0
