@@ -15,7 +15,7 @@ from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import modalities, model_inputs
 from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.training import TrainingStep
+from lgmrec_pyg.training import TrainingStep, keep_freed_memory
 from lgmrec_pyg.training.experimental import CapturedStep
 
 LEARNING_RATE = 1e-3
@@ -103,6 +103,7 @@ class Library:
             model.parameters(), lr=LEARNING_RATE, fused=True, capturable=capture
         )
         self.model = model
+        keep_freed_memory()  # In this process, and so on both sides.
         self.step = (CapturedStep if capture else TrainingStep)(
             model, self.inputs, adam
         )

@@ -33,7 +33,7 @@ from lgmrec_pyg.reporting import (
 )
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import save_model
-from lgmrec_pyg.training import fit
+from lgmrec_pyg.training import fit, keep_freed_memory
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 
@@ -116,6 +116,7 @@ def load(args: argparse.Namespace) -> HeteroData:
 args = parse_args()
 start = time.perf_counter()
 seed_everything(args.seed)
+keep_freed_memory()  # Of the process that is this script's, for faster steps.
 device = torch.device(args.device)
 name = osp.basename(osp.abspath(args.data))
 

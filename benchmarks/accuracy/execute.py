@@ -23,7 +23,7 @@ from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
 from benchmarks.resident import current_memory, peak_memory, reset_peak
 from lgmrec_pyg.graph import INTERACTS, ITEM, modalities
-from lgmrec_pyg.training import History, fit
+from lgmrec_pyg.training import History, fit, keep_freed_memory
 
 CPU = torch.device('cpu')
 MIB = 2**20
@@ -139,6 +139,7 @@ def _learn(run: Run, task: Task) -> Outcome:
 
 
 def _train(run: Run, task: Task, model: Module) -> History:
+    keep_freed_memory()
     config: Config = run.config
     optimizer = Adam(
         model.parameters(),
