@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch._functorch.config
+import torch._inductor.config
 
 # Threads that wait for each other on busy cores make tests many times slower.
 torch.set_num_threads(1)
 
-# What the compiler keeps on disk does not tell the gradient of an operator of ours from
-# an older one.
+# The graphs that the compiler keeps on disk do not tell an operator from an older one.
 torch._functorch.config.enable_autograd_cache = False
+torch._inductor.config.fx_graph_cache = False
 
 sys.path.insert(0, str(Path(__file__).parent))
 

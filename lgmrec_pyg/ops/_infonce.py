@@ -159,15 +159,12 @@ def _fused(
     anchors: Tensor, keys: Tensor, bound: float, masked: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     (size, width), num_keys = anchors.size(), keys.size(0)
-    if not all(x.is_cpu and x.dtype == torch.float32 for x in (anchors, keys)):
+    fits = all(x.is_cpu and x.dtype == torch.float32 for x in (anchors, keys))
+    if not fits or keys.size(1) != width or width < 1:
         raise ValueError(
-            f"backend 'fused' needs float32 on CPU (got {anchors.dtype} on "
-            f"'{anchors.device}' and {keys.dtype} on '{keys.device}')"
-        )
-    if width < 1 or keys.size(1) != width:
-        raise ValueError(
-            f"backend 'fused' needs as many columns on both sides, and one at least "
-            f'(got {width} and {keys.size(1)})'
+            "backend 'fused' needs float32 on CPU, and as many columns on both sides, "
+            f'but not none (got {anchors.dtype} of {tuple(anchors.size())} and '
+            f'{keys.dtype} of {tuple(keys.size())})'
         )
     kernels, num_threads = extension(), torch.get_num_threads()
     anchors, keys = anchors.contiguous(), keys.contiguous()
@@ -221,19 +218,14 @@ def _infonce(
 
 
 def _fake_infonce(
-    anchors: Tensor,
-    keys: Tensor,
-    bound: float,
-    backend: str = 'chunked',
-    masked: bool = False,
+    anchors: Tensor, keys: Tensor, bound: float, backend: str = 'chunked', *_: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     total = anchors.new_empty((), dtype=at_least_single(anchors.dtype))
-    grad_anchors = anchors.new_empty(anchors.size())
-    if backend == 'fused' and keys.size(1) <= MAX_NARROW:
-        grad_keys = keys.new_empty(keys.size()[::-1]).t()
-    else:
-        grad_keys = keys.new_empty(keys.size())
-    return total, grad_anchors, grad_keys
+    # Few columns are kept one after the other: what follows goes through them faster.
+    by_column = backend == 'fused' and keys.size(1) <= MAX_NARROW
+    shape = keys.size()[::-1] if by_column else keys.size()
+    grad_keys = keys.new_empty(shape).t() if by_column else keys.new_empty(shape)
+    return total, anchors.new_empty(anchors.size()), grad_keys
 
 
 def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
