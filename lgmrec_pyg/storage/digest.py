@@ -77,7 +77,7 @@ def fingerprint(data: HeteroData) -> dict[str, Any]:
     return out
 
 
-def check_graph(
+def match_graph(
     settings: dict, expected: dict, got: dict, owner: str, any_data: bool = False
 ) -> None:
     r"""Checks that a graph fits a model, and is the one of its training. Modalities

@@ -17,7 +17,7 @@ from lgmrec_pyg.graph import ITEM, USER, IdMap
 from lgmrec_pyg.nn import models
 from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
-from lgmrec_pyg.storage.digest import check_graph, fingerprint
+from lgmrec_pyg.storage.digest import fingerprint, match_graph
 from lgmrec_pyg.storage.tensors import load_metadata, read_tensors, save_tensors
 
 FILE, CARD, IDS = 'model.safetensors', 'card.json', 'lgmrec_pyg.ids'
@@ -60,12 +60,7 @@ def save_model(
             finite or of several types, or other sizes than :obj:`data`.
     """
     model = getattr(model, '_orig_mod', model)  # Of one that is compiled.
-    settings = getattr(model, 'settings', None)
-    if not isinstance(settings, dict):
-        raise ValueError(
-            f"'model' needs to have 'settings', the arguments of its constructor (got "
-            f"'{type(model).__name__}' without)"
-        )
+    settings = _settings_of(model)
     tensors = model.state_dict()
     card: dict[str, Any] = {
         'format': FORMAT,
@@ -82,18 +77,11 @@ def save_model(
         },
     }
     if data is not None:
-        check_graph(settings, {}, card['data'], "'model'")
+        match_graph(settings, {}, card['data'], "'model'")
         kinds = [kind for kind in (USER, ITEM) if 'ids' in data[kind]]
         ids = json.dumps({kind: IdMap.of(data, kind).ids for kind in kinds}).encode()
         tensors = {**tensors, IDS: torch.frombuffer(bytearray(ids), dtype=torch.uint8)}
-    try:
-        text = json.dumps(card, indent=2, allow_nan=False, default=lambda x: x.item())
-        _check_settings(type(model), json.loads(text)['settings'], tensors)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"'settings' and 'metrics' need to hold finite numbers, strings, lists and "
-            f"dictionaries, and 'settings' arguments of the model ({error})"
-        ) from error
+    text = _to_json(card, type(model), tensors)
     save_tensors(tensors, osp.join(path, FILE), {'card': text})
     with atomic_write(osp.join(path, CARD)) as partial, open(partial, 'w') as file:
         file.write(text + '\n')
@@ -145,7 +133,7 @@ def load_model(
         model.load_state_dict(tensors)
     if data is not None:
         known = card['data'] or {}
-        check_graph(model.settings, known, fingerprint(data), f"'{file}'", any_data)
+        match_graph(model.settings, known, fingerprint(data), f"'{file}'", any_data)
     return model.eval()
 
 
@@ -185,6 +173,30 @@ def load_ids(path: str | os.PathLike[str]) -> dict[str, IdMap]:
             if len(values) != card['data'][f'num_{kind}s']:
                 raise ValueError(f'it holds {len(values)} ids of {kind}s')
         return out
+
+
+def _settings_of(model: Module) -> dict[str, Any]:
+    settings = getattr(model, 'settings', None)
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"'model' needs to have 'settings', the arguments of its constructor (got "
+            f"'{type(model).__name__}' without)"
+        )
+    return settings
+
+
+def _to_json(
+    card: dict[str, Any], cls: type[Module], tensors: dict[str, Tensor]
+) -> str:
+    try:
+        text = json.dumps(card, indent=2, allow_nan=False, default=lambda x: x.item())
+        _check_settings(cls, json.loads(text)['settings'], tensors)
+        return text
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'settings' and 'metrics' need to hold finite numbers, strings, lists and "
+            f"dictionaries, and 'settings' arguments of the model ({error})"
+        ) from error
 
 
 def _card_of(metadata: dict[str, str], file: str) -> dict[str, Any]:

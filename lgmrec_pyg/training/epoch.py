@@ -1,6 +1,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 import torch
@@ -19,25 +20,11 @@ def train_epoch(
     step: TrainingStep, sampler: Batches, history: History, progress: bool
 ) -> None:
     r"""Trains for one epoch, and adds it to the course of the run."""
-    epoch = history.epochs_run + 1
     start = time.perf_counter()
     step.model.train()
-    names: tuple[str, ...] = ()
-    terms = []
     bar = progress_bar(sampler, disable=None if progress else True, leave=False)
-    for batch in bar:
-        losses = step(*batch)
-        names = losses._fields
-        terms.append(torch.stack(losses))
-
-    if not terms:
-        raise ValueError(
-            f"'sampler' needs to yield batches (got none in epoch {epoch})"
-        )
-    # The only wait for the device in an epoch.
-    values = torch.stack(terms).double().cpu()
-    _check_finite(values, names, epoch)
-    history.losses.append(dict(zip(names, values.mean(dim=0).tolist(), strict=True)))
+    losses = [step(*batch) for batch in bar]
+    history.losses.append(_mean(losses, history.epochs_run + 1))
     history.train_seconds.append(time.perf_counter() - start)
 
 
@@ -76,18 +63,22 @@ def progress_bar(iterable: Iterable[Any], **kwargs: Any) -> tqdm:
     return tqdm(iterable, mininterval=mininterval, **kwargs)
 
 
-def _check_finite(values: Tensor, names: tuple[str, ...], epoch: int) -> None:
+def _mean(losses: list[Any], epoch: int) -> dict[str, float]:
+    if not losses:
+        raise ValueError(
+            f"'sampler' needs to yield batches (got none in epoch {epoch})"
+        )
+    names = losses[0]._fields
+    # The only wait for the device in an epoch.
+    values = torch.stack([torch.stack(terms) for terms in losses]).double().cpu()
     bad = (~values.isfinite()).nonzero()
-    if bad.numel() == 0:
-        return
-    step = int(bad[0, 0])
-    terms = [
-        f"'{name}' = {value}"
-        for name, value in zip(names, values[step].tolist(), strict=True)
-        if name != 'total' and not torch.tensor(value).isfinite()
-    ]
-    raise FloatingPointError(
-        f'The loss is not finite in epoch {epoch}, step {step + 1} of '
-        f'{values.size(0)} ({", ".join(terms) or "the total alone"}). Use a smaller '
-        f'learning rate, or check the scale of the features'
-    )
+    if bad.numel() > 0:
+        step = int(bad[0, 0])
+        terms = zip(names, values[step].tolist(), strict=True)
+        wrong = [f"'{k}' = {x}" for k, x in terms if not (k == 'total' or isfinite(x))]
+        raise FloatingPointError(
+            f'The loss is not finite in epoch {epoch}, step {step + 1} of '
+            f'{len(losses)} ({", ".join(wrong) or "the total alone"}). Use a smaller '
+            f'learning rate, or check the scale of the features'
+        )
+    return dict(zip(names, values.mean(dim=0).tolist(), strict=True))

@@ -65,13 +65,20 @@ def identify_run(
             [state[x] for x in sorted(state) if x not in ignored]
         )
     for i, value in enumerate(inputs):
-        entries = value.items() if isinstance(value, dict) else [(None, value)]
-        for key, entry in entries:
-            name = f'inputs[{i}]' if key is None else f'inputs[{i}][{key!r}]'
+        for key, entry in _entries(value).items():
+            name = f'inputs[{i}]{key}'
             out[name] = digest(entry, values=False)
             out[f'{VALUES}{name}'] = digest(entry)
     # As text, for NaN is not equal to itself.
     return json.loads(json.dumps(out), parse_constant=str)
+
+
+def _entries(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {f'[{key!r}]': x for key, x in value.items()}
+    if hasattr(value, '_asdict'):
+        return {f'.{key}': x for key, x in value._asdict().items()}
+    return {'': value}
 
 
 def _model_entries(model: Any) -> Iterator[tuple[str, Any]]:
