@@ -60,9 +60,8 @@ def encode(
         values = [Path(x) if isinstance(x, str) else x for x in values]
     reasons: list[Exception] = []
     digests = [_digest(value, reasons) for value in values]
-    distinct = dict(zip(digests, values, strict=True))
-    distinct.pop(None, None)
-    rows: dict[str | None, Tensor] = {}
+    distinct = {k: x for k, x in zip(digests, values, strict=True) if k is not None}
+    rows: dict[Any, Tensor] = {}
     with ExitStack() as stack:
         store = None
         if cache is not None:
@@ -140,7 +139,7 @@ def _encode_batch(
         if len(batch) == 1:
             reasons.append(error)
             return {}
-        halves = {}
+        halves: dict[str, Tensor] = {}
         for keys in np.array_split(list(batch), 2):
             half = {key: batch[key] for key in keys.tolist()}
             halves |= _encode_batch(half, encoder, reasons)

@@ -129,7 +129,7 @@ def load_model(
         settings = {**card['settings'], **overrides}
         with torch.device('meta'):  # Without memory, of which some ask too much.
             cls(**settings).load_state_dict(tensors, assign=True)
-        model = cls(**settings).to(_dtype_of(tensors))
+        model: Any = cls(**settings).to(_dtype_of(tensors))
         model.load_state_dict(tensors)
     if data is not None:
         known = card['data'] or {}

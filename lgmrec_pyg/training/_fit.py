@@ -132,14 +132,14 @@ def fit(
             report :obj:`monitor`, or if :obj:`checkpoint` is damaged or of
             another run.
     """
-    inputs, sampler, validate = _from_data(inputs, sampler, validate)
+    inputs, sampler, evaluator = _from_data(inputs, sampler, validate)
     names = ('epochs', 'eval_every', 'checkpoint_every')
     for name, value in zip(names, (epochs, eval_every, checkpoint_every), strict=True):
         if value <= 0:
             raise ValueError(f"'{name}' needs to be a positive integer (got {value})")
     if resume and checkpoint is None:
         raise ValueError("'resume' needs 'checkpoint', the path of a file (got None)")
-    check_monitor(monitor, getattr(validate, 'metric_names', [monitor]))
+    check_monitor(monitor, getattr(evaluator, 'metric_names', [monitor]))
     compile = compile or hasattr(model, '_orig_mod')  # noqa: A001
     module: Any = getattr(model, '_orig_mod', model)
     optimizer = _adam(module, lr) if optimizer is None else optimizer
@@ -152,13 +152,13 @@ def fit(
     if checkpoint is not None:
         run = {'monitor': monitor, 'mode': mode, 'eval_every': eval_every}
         run |= {'max_grad_norm': max_grad_norm}
-        run |= identify_run(module, inputs, sampler, optimizer, scheduler, validate)
+        run |= identify_run(module, inputs, sampler, optimizer, scheduler, evaluator)
         parts = module, optimizer, scheduler, sampler, stopper
         saver = Checkpoint(fspath(checkpoint), run, *parts)
         history = saver.start(resume)
     evaluate = None
-    if validate is not None:
-        evaluate = partial(evaluate_epoch, module, inputs, validate, monitor)
+    if evaluator is not None:
+        evaluate = partial(evaluate_epoch, module, inputs, evaluator, monitor)
     bar = progress_bar(
         range(history.epochs_run + 1, 1 + (0 if stopper.should_stop else epochs)),
         disable=not progress,
@@ -210,7 +210,7 @@ def _from_data(
     sampler: Batches | None,
     validate: Validate | str | None,
 ) -> tuple[Sequence[Any], Batches, Any]:
-    data = None
+    data: Any = None
     if isinstance(inputs, HeteroData):
         data, inputs = inputs, model_inputs(inputs)
         sampler = TripletSampler.from_data(data) if sampler is None else sampler
