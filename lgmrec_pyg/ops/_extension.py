@@ -81,7 +81,12 @@ KERNELS = load(os.environ.get('LGMREC_PYG_KERNELS') or available_versions()[-1])
 
 
 def has_extension() -> bool:
-    r"""Whether the C++ extension was built when the package was installed."""
+    r"""Whether the C++ extension was built when the package was installed.
+
+    It holds a version of every kernel for plain CPUs, for AVX2 and for AVX-512, of
+    which the best one runs, or that of the environment variable
+    ``LGMREC_PYG_KERNELS``: ``baseline``, ``avx2`` or ``avx512``.
+    """
     return KERNELS is not None
 
 
