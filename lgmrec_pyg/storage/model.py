@@ -145,7 +145,6 @@ def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         path (str or os.PathLike): The folder of the model.
 
     Raises:
-        FileNotFoundError: If the folder holds no model.
         ValueError: If the card is damaged, or of another version.
     """
     file = osp.join(path, FILE)
@@ -202,9 +201,10 @@ def _to_json(
 def _card_of(metadata: dict[str, str], file: str) -> dict[str, Any]:
     with reading(file, NEEDS):
         card = json.loads(metadata['card'])
-        kind = card['format'], card['version'], type(card['settings'])
-        if kind != (FORMAT, VERSION, dict) or not isinstance(card['data'] or {}, dict):
-            raise ValueError(f'it is {kind}')
+        kind = card['format'], card['version']
+        parts = card['class'], card['settings'], card['data'] or {}
+        if kind != (FORMAT, VERSION) or [*map(type, parts)] != [str, dict, dict]:
+            raise ValueError(f'it is {kind}, with {parts!r:.200}')
         return card
 
 

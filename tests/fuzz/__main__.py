@@ -7,7 +7,6 @@ of them.
 
 import argparse
 import collections
-import os
 import random
 import resource
 import signal
@@ -48,7 +47,8 @@ def outcome(target: Target, content: bytes) -> str:
         target.run(content)
     except (OSError, ValueError) as error:
         kind = 'OSError' if isinstance(error, OSError) else 'ValueError'
-        if (target.named or target.path.name) not in str(error):
+        names = [name for name in (target.path.name, target.named) if name]
+        if not any(name in str(error) for name in names):
             return f'wrong: {type(error).__name__} without the file: {error}'
     except (Exception, TooSlowError) as error:
         return f'wrong: {type(error).__name__}: {error}'
@@ -61,9 +61,8 @@ def outcome(target: Target, content: bytes) -> str:
 
 
 def limit_memory() -> None:
-    mapped = int(Path('/proc/self/statm').read_text().split()[0]) * os.sysconf(
-        'SC_PAGESIZE'
-    )
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    mapped = pages * resource.getpagesize()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, hard))
 

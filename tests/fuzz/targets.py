@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def _tables(folder: Path, data: Any) -> list[Target]:
 
     def read_dataset() -> Any:
         options = {'processed_dir': str(folder / 'processed'), 'force_reload': True}
-        return MultimodalDataset.from_folder(str(root), **options)
+        with redirect_stderr(io.StringIO()):  # PyG reports its progress there.
+            return MultimodalDataset.from_folder(str(root), **options)
 
     out = [
         Target(
@@ -129,15 +131,20 @@ def _features(folder: Path, data: Any) -> list[Target]:
             for name, member in members.items():
                 new.writestr(name, content if name == 'x.npy' else member)
 
+    def read_rows() -> Any:
+        return read_features(str(npy), num_items)
+
+    def read() -> Any:
+        return load_item_features(features)
+
     original = npz.read_bytes()
     with zipfile.ZipFile(npz) as file:
         member = file.read('x.npy')
     return [
-        Target(
-            '.npy', npy, npy.read_bytes(), lambda: read_features(str(npy), num_items)
-        ),
-        Target('.npz', npz, original, lambda: load_item_features(features)),
-        Target('.npz member', npz, member, lambda: load_item_features(features), pack),
+        Target('.npy', npy, npy.read_bytes(), read_rows),
+        # Each file of the folder is known by its modality.
+        Target('.npz', npz, original, read, named="'text'"),
+        Target('.npz member', npz, member, read, pack, named="'text'"),
     ]
 
 

@@ -27,6 +27,7 @@ CARDS = [
     '{"format": "lgmrec_pyg.model", "version": 3}',
     '{"format": "lgmrec_pyg.model", "version": 3, "settings": [], "data": null}',
     '{"format": "lgmrec_pyg.model", "version": 3, "settings": {}, "data": 3}',
+    '{"format": "lgmrec_pyg.model", "version": 3, "settings": {}, "data": null}',
 ]
 
 
@@ -48,7 +49,7 @@ SETTINGS = {
 CHANGES = [
     ({'class': 'os.system'}, r"'model_class' .* 'os.system'"),
     ({'class': 'RECOMMENDED'}, r"'model_class' .* 'RECOMMENDED'"),
-    ({'class': ['LGMRec']}, r"'model_class' .* \['LGMRec'\]"),
+    ({'class': ['LGMRec']}, REFUSED),
     *(
         ({'settings': SETTINGS | change}, REFUSED)
         for change in (
