@@ -17,9 +17,9 @@ from torch_geometric.typing import SparseTensor
 from lgmrec_pyg.graph import (
     ITEM,
     USER,
-    as_ids,
     describes,
     edge_index_of,
+    get_ids,
     modalities,
     training_pairs,
 )
@@ -66,9 +66,9 @@ def fingerprint(data: HeteroData) -> dict[str, Any]:
         'training pairs': _digest_pairs(pairs, data),
     }
     for kind in (USER, ITEM):
-        if 'ids' in data[kind]:
-            ids = as_ids(data[kind].ids, f"data['{kind}'].ids")
-            out[f'{kind} ids'] = digest(ids.tolist())
+        ids = get_ids(data, kind)
+        if ids is not None:
+            out[f'{kind} ids'] = digest(ids)
     for name in modalities(data):
         items = edge_index_of(data[describes(name)])
         out[f"width of '{name}'"] = data[name].num_features
@@ -80,17 +80,10 @@ def fingerprint(data: HeteroData) -> dict[str, Any]:
 def match_graph(
     settings: dict, expected: dict, got: dict, owner: str, any_data: bool = False
 ) -> None:
-    r"""Checks that a graph fits a model, and is the one of its training. Modalities
-    that only the graph has do not matter, nor do ids that one side lacks.
-
-    Args:
-        settings (Dict[str, Any]): The settings of the model.
-        expected (Dict[str, Any]): The fingerprint of the graph of its training.
-        got (Dict[str, Any]): The fingerprint of the graph.
-        owner (str): What messages call the model.
-        any_data (bool, optional): Whether sizes and ids alone need to be the same.
-            (default: :obj:`False`)
+    r"""Checks that a graph fits the settings of a model, and is the one that the
+    fingerprint of its training is of, or, with :obj:`any_data`, has its sizes and ids.
     """
+    # Modalities that only the graph has do not matter, nor do ids that one side lacks.
     ids = (f'{USER} ids', f'{ITEM} ids')
     expected = {
         name: x
@@ -112,18 +105,9 @@ def match_graph(
 def check_same(
     expected: dict[str, Any], got: dict[str, Any], needs: str, advice: str
 ) -> None:
-    r"""Checks that two things are the same, by what identifies them. Where only the
-    values of floating-point tensors differ, which could be the rounding of another
-    machine or type, a warning says so.
-
-    Args:
-        expected (Dict[str, Any]): Plain values and digests of the first thing.
-        got (Dict[str, Any]): Those of the second thing.
-        needs (str): What the second thing needs to be.
-        advice (str): What to do otherwise.
-
-    Raises:
-        ValueError: If they differ in anything else, naming it.
+    r"""Checks that two things are the same, by plain values and digests, and raises an
+    error that names what differs. Where it is only the values of floating-point
+    tensors, which could be the rounding of another machine or type, a warning does.
     """
     names = [x for x in {**expected, **got} if expected.get(x) != got.get(x)]
     wrong = [name for name in names if not name.startswith(VALUES)]
@@ -142,7 +126,7 @@ def _in_words(name: str, expected: dict[str, Any], got: dict[str, Any]) -> str:
 
 
 def _digest_pairs(pairs: Tensor, data: HeteroData) -> str:
-    pairs = pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs
+    pairs = (pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs).long()
     return digest((pairs[0] * int(data[ITEM].num_nodes) + pairs[1]).sort().values)
 
 
@@ -196,9 +180,6 @@ def _parts(value: Any, values: bool, parents: tuple[int, ...]) -> Iterator[Any]:
 def attributes(module: Module) -> dict[str, Any]:
     r"""Returns the public attributes of a module itself, where other objects than
     tensors, functions, and containers of plain values count by type.
-
-    Args:
-        module (torch.nn.Module): The module.
     """
     known = (*PLAIN, Tensor, SparseTensor, np.ndarray, Mapping, list, tuple, set, Enum)
     return {

@@ -83,12 +83,7 @@ def load_tensors(
 def read_tensors(
     path: str | os.PathLike[str], checked: bool = True
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    r"""Reads the tensors of a file, and what is stored besides.
-
-    Args:
-        path (str or os.PathLike): The path of the file.
-        checked (bool, optional): See :func:`load_tensors`. (default: :obj:`True`)
-    """
+    r"""Reads the tensors of a file, and what is stored besides."""
     with reading(path, NEEDS), _opened(path) as file:
         metadata = file.metadata() or {}
         # Copied, for the file may be replaced or shortened later.

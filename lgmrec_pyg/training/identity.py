@@ -28,15 +28,6 @@ def identify_run(
 
     Of an evaluation other than :class:`~lgmrec_pyg.evaluation.Evaluator`, only
     the type counts.
-
-    Args:
-        model (torch.nn.Module): The model.
-        inputs (Sequence[Any]): The arguments of its forward.
-        sampler (TripletSampler): The training batches of an epoch.
-        optimizer (torch.optim.Optimizer): The optimizer.
-        scheduler (torch.optim.lr_scheduler.LRScheduler, optional): The schedule of
-            its learning rate. (default: :obj:`None`)
-        validate (Callable, optional): The evaluation. (default: :obj:`None`)
     """
     out = {
         **dict(_model_entries(model)),

@@ -43,6 +43,13 @@ def test_the_order_of_edges_does_not_matter(data):
     assert fingerprint(data) == expected
 
 
+def test_the_width_of_indices_does_not_matter(data):
+    expected = fingerprint(data)
+    data[INTERACTS].edge_index = data[INTERACTS].edge_index.int()
+    data[describes('image')].edge_index = data[describes('image')].edge_index.int()
+    assert fingerprint(data) == expected
+
+
 def test_it_survives_json(data):
     expected = fingerprint(data)
     assert json.loads(json.dumps(expected)) == expected
