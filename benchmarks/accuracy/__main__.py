@@ -21,11 +21,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
+from typing import Any
 
 import torch
 
 from benchmarks.accuracy.execute import run_all
-from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.models import MODELS, RIVALS
 from benchmarks.accuracy.report import write_report
 from benchmarks.accuracy.runs import CACHE, OUTPUT, load_runs
 from benchmarks.accuracy.studies import (
@@ -39,8 +40,25 @@ from benchmarks.accuracy.task import MODALITIES, SYNTHETIC, Source, digest
 from benchmarks.graphs import data_folder
 from lgmrec_pyg.datasets.synthetic import PRESETS
 
-QUICK = {'seeds': 2, 'study_seeds': 1, 'search': 2, 'epochs': 3, 'preset': 'tiny'}
-FULL = {'seeds': 5, 'study_seeds': 3, 'search': 4, 'epochs': 200, 'preset': 'small'}
+CORE = [
+    x for x in MODELS if MODELS[x].title.partition(',')[0] not in RIVALS or x == 'vbpr'
+]
+QUICK: dict[str, Any] = {
+    'models': CORE,
+    'seeds': 2,
+    'study_seeds': 1,
+    'search': 2,
+    'epochs': 3,
+    'preset': 'tiny',
+}
+FULL: dict[str, Any] = {
+    'models': list(MODELS),
+    'seeds': 5,
+    'study_seeds': 3,
+    'search': 4,
+    'epochs': 200,
+    'preset': 'small',
+}
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -61,7 +79,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         '--only', nargs='+', choices=names, default=names, help='studies (default: all)'
     )
-    add('--models', nargs='+', choices=list(MODELS), default=list(MODELS))
+    add('--models', nargs='+', choices=list(MODELS), help='(default: all)')
     add('--seeds', type=_positive, help='of the chosen configuration (default: 5)')
     add('--study-seeds', type=_positive, help='of a variant in a study (default: 3)')
     add('--search', type=_positive, help='configurations a model (default: 4)')

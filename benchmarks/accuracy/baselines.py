@@ -16,7 +16,6 @@ from lgmrec_pyg.nn import (
     LGMRec,
     LGMRecOutput,
     LocalPropagation,
-    SoftmaxLoss,
 )
 from lgmrec_pyg.ops import spmm
 
@@ -139,36 +138,6 @@ class VBPR(Module):
 
     def embed(self, *inputs: Any) -> Embeddings:
         return self(*inputs)
-
-
-class SoftmaxRanking(Module):
-    r"""Any model, ranked by a softmax over the cosines of all items in place of its
-    own ranking loss; the other terms of its loss stay.
-    """
-
-    def __init__(self, model: Module, temperature: float = 0.2) -> None:
-        super().__init__()
-        self.model = model
-        self.softmax = SoftmaxLoss(temperature)
-
-    def forward(self, *inputs: Any) -> tuple[Any, Tensor, Tensor]:
-        # A single forward serves both the embeddings and the model's own loss.
-        kept: list[Any] = []
-        handle = self.model.register_forward_hook(lambda *args: kept.append(args[-1]))
-        try:
-            user, item = self.model.embed(*inputs)
-        finally:
-            handle.remove()
-        return kept[0], user, item
-
-    def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Objective:
-        own = self.model.loss(out[0], user, pos, neg)
-        ranking = self.softmax(out[1][user], out[2], pos)
-        return Objective(ranking + (own.total - own.ranking), ranking)
-
-    def embed(self, *inputs: Any) -> Embeddings:
-        user, item = self.model.embed(*inputs)
-        return F.normalize(user), F.normalize(item)
 
 
 class MembershipBugLGMRec(LGMRec):

@@ -16,7 +16,14 @@ from torch.optim import Adam
 from torch_geometric import seed_everything
 from tqdm import tqdm
 
-from benchmarks.accuracy.judge import Scorer, embedding_scorer, groups, restrict
+from benchmarks.accuracy.judge import (
+    Scorer,
+    embedding_scorer,
+    found,
+    groups,
+    rank,
+    restrict,
+)
 from benchmarks.accuracy.models import MODELS, Config
 from benchmarks.accuracy.runs import METRICS, Run, save_run
 from benchmarks.accuracy.task import Source, Task
@@ -115,7 +122,8 @@ def _learn(run: Run, task: Task) -> Outcome:
         history = _train(run, task, model)
     except FloatingPointError as error:
         return Outcome({'parameters': parameters, 'error': str(error)}, {})
-    outcome = _judge(task, _scorer(model, task.inputs))
+    with torch.no_grad():
+        outcome = _judge(task, embedding_scorer(*model.embed(*task.inputs)))
     outcome.row.update(
         parameters=parameters,
         best_epoch=history.best_epoch,
@@ -151,7 +159,7 @@ def _train(run: Run, task: Task, model: Module) -> History:
         model,  # type: ignore[arg-type]
         task.inputs,
         task.sampler(config.get('batch_size', 2048)),
-        task.validate,
+        task.val,
         epochs=run.epochs,
         patience=run.patience,
         optimizer=optimizer,
@@ -163,11 +171,11 @@ def _train(run: Run, task: Task, model: Module) -> History:
 
 
 def _judge(task: Task, scorer: Scorer) -> Outcome:
-    val = task.val.per_user(task.val.rank(scorer))
+    val = task.val.of_ranking(rank(task.val, scorer))
     row: dict[str, Any] = {f'val_{name}': float(val[name].mean()) for name in KEPT}
     start = time.perf_counter()
-    ranking = task.test.rank(scorer)
-    test = task.test.per_user(ranking)
+    ranking = rank(task.test, scorer)
+    test = task.test.of_ranking(ranking)
     row['eval_seconds'] = time.perf_counter() - start
     row |= {name: float(test[name].mean()) for name in METRICS}
     row['users'] = task.test.users.numel()
@@ -189,10 +197,12 @@ def _diagnose(task: Task, ranking: Tensor, recall: Tensor) -> dict[str, Any]:
             task.known, (task.num_users, task.num_items), strict=True
         )
     )
-    found = task.test.found(ranking)
+    pairs = task.data[INTERACTS].test_edge_label_index
+    pairs = pairs[:, torch.isin(pairs[0], task.test.users)]
+    hit = found(task.test, ranking, pairs)
     return {
         'activity': groups(activity[task.test.users], recall),
-        'popularity': groups(popularity[task.test.labels[1]], found),
+        'popularity': groups(popularity[pairs[1]], hit),
         'coverage': {'items': ranking[ranking >= 0].unique().numel() / task.num_items},
     }
 
@@ -202,26 +212,22 @@ def _cold(task: Task, scorer: Scorer) -> dict[str, float]:
     their share of all recommendations.
     """
     cold = task.data[ITEM].cold
-    judge = task.judge(task.data[INTERACTS].cold_edge_label_index, task.train)
-    ranking = judge.rank(scorer)
-    among_cold = judge.rank(restrict(scorer, cold))
+    labels = task.data[INTERACTS].cold_edge_label_index
+    evaluator = task.evaluator(labels, task.train)
+    ranking = rank(evaluator, scorer)
+    among_cold = rank(evaluator, restrict(scorer, cold))
     return {
-        'users': judge.users.numel(),
+        'users': evaluator.users.numel(),
         'items': int(cold.sum()),
-        'among all': float(judge.per_user(ranking)[RECALL].mean()),
-        'among cold': float(judge.per_user(among_cold)[RECALL].mean()),
+        'among all': float(evaluator.of_ranking(ranking)[RECALL].mean()),
+        'among cold': float(evaluator.of_ranking(among_cold)[RECALL].mean()),
         'share': float(cold[ranking.clamp(min=0)].float().mean()),
     }
 
 
-def _scorer(model: Module, inputs: tuple[Any, ...]) -> Scorer:
-    with torch.no_grad():
-        return embedding_scorer(*model.embed(*inputs))
-
-
 def _recall(task: Task, model: Module, inputs: tuple[Any, ...]) -> float:
-    ranking = task.test.rank(_scorer(model, inputs))
-    return float(task.test.per_user(ranking)[RECALL].mean())
+    with torch.no_grad():
+        return task.test(*model.embed(*inputs))[RECALL]
 
 
 def _start_memory() -> int | None:

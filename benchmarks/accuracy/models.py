@@ -1,6 +1,6 @@
 r"""The models that take part: how to build one, and what is searched for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import signature
 from itertools import product
@@ -9,11 +9,11 @@ from typing import Any
 from torch.nn import Module
 from torch_geometric.data import HeteroData
 
+import lgmrec_pyg.nn
 from benchmarks.accuracy.baselines import (
     VBPR,
     GraphRecommender,
     MembershipBugLGMRec,
-    SoftmaxRanking,
 )
 from benchmarks.accuracy.yardsticks import ease, graph_filter, item_knn, popularity
 from lgmrec_pyg.graph import ITEM, USER
@@ -22,7 +22,7 @@ from lgmrec_pyg.nn import PAPER, RECOMMENDED, LGMRec
 Config = dict[str, Any]
 
 # What a configuration says about data and training; the rest goes to the builder.
-TRAINING = ('transforms', 'lr', 'weight_decay', 'batch_size', 'softmax')
+TRAINING = ('transforms', 'lr', 'weight_decay', 'batch_size')
 RAW: Config = {'transforms': []}
 STANDARDIZED: Config = {'transforms': ['standardize']}
 # Datasets whose raw features saturate every model of features.
@@ -40,8 +40,7 @@ class Entry:
             :func:`~lgmrec_pyg.graph.model_inputs` returns; for a yardstick, maps a
             :class:`Task` to a scorer.
         space (Tuple[Dict[str, Any], ...]): The configurations to choose from, in
-            the order in which a smaller budget takes them. A :obj:`softmax`
-            temperature replaces the ranking loss of any model.
+            the order in which a smaller budget takes them.
         learned (bool, optional): Whether the model is trained, with seeds.
             (default: :obj:`True`)
         featured (bool, optional): Whether it reads the features of items.
@@ -72,10 +71,7 @@ class Entry:
     def model(self, data: HeteroData, config: Config) -> Module:
         r"""Builds a learned model."""
         options = {key: x for key, x in config.items() if key not in TRAINING}
-        model: Module = self.build(data, **options)
-        if 'softmax' in config:
-            return SoftmaxRanking(model, config['softmax'])
-        return model
+        return self.build(data, **options)  # type: ignore[no-any-return]
 
     def value(self, config: Config, name: str) -> Any:
         r"""What a configuration amounts to, in its own words or by the default of
@@ -118,6 +114,34 @@ SPORTS, CLOTHING = _published('sports'), _published('clothing')
 # Pairs of a learning rate and a weight of the regularization.
 RATES = ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
 REGULARIZED = tuple({'lr': lr, 'reg_weight': reg} for lr, reg in RATES)
+
+# The models that stand beside LGMRec, with the transforms that they need.
+RIVALS: dict[str, tuple[str, ...]] = {
+    'VBPR': (),
+    'LATTICE': ('similar',),
+    'BM3': (),
+    'FREEDOM': ('similar, uniform',),
+    'MGCN': ('similar',),
+    'SMORE': ('similar, union',),
+    'MIGGT': (),
+    'DGR': (),
+    'SRGFormer': (),
+    'GMGL': (),
+    'PGL': ('similar, uniform',),
+}
+
+
+def _rivals() -> Iterator[tuple[str, Entry]]:
+    r"""Each with its own loss, and with a softmax over all items."""
+    for name, needs in RIVALS.items():
+        build = getattr(lgmrec_pyg.nn, name).from_data
+        bases = ({'transforms': [*x, *needs]} for x in ((), ('standardize',)))
+        space = grid(*bases, lr=(1e-3, 5e-3, 5e-4, 1e-2))
+        if name != 'VBPR':  # Below, in the form that there are results of.
+            yield name.lower(), Entry(name, build, space)
+        space = tuple(SOFTMAX | config for config in space)
+        yield f'{name.lower()}-softmax', Entry(f'{name}, softmax', build, space)
+
 
 MODELS: dict[str, Entry] = {
     'popularity': Entry('Popularity', popularity, ({},), learned=False, featured=False),
@@ -177,17 +201,7 @@ MODELS: dict[str, Entry] = {
         VBPR.from_data,
         tuple(base | config for config in REGULARIZED for base in (RAW, STANDARDIZED)),
     ),
-    'vbpr-softmax': Entry(
-        'VBPR, softmax',
-        VBPR.from_data,
-        grid(
-            RAW,
-            STANDARDIZED,
-            softmax=(0.2,),
-            lr=(5e-3,),
-            reg_weight=(0.0, 1e-4, 1e-3, 1e-2),
-        ),
-    ),
+    **dict(_rivals()),
     'lgmrec': Entry(
         'LGMRec',
         build_lgmrec,

@@ -2,7 +2,7 @@ r"""The data of a run: a graph, and how its models are judged."""
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,12 +14,11 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from benchmarks.accuracy.corruptions import corrupt
-from benchmarks.accuracy.judge import KS, Judge
 from lgmrec_pyg.datasets import MultimodalDataset, SyntheticMultimodal
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, modalities, model_inputs
 from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
+from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -45,6 +44,9 @@ def halve_features(data: HeteroData) -> HeteroData:
 TRANSFORMS: dict[str, Callable[[HeteroData], HeteroData]] = {
     'standardize': StandardizeFeatures(),
     'bfloat16': halve_features,
+    'similar': SimilarItems(k=10),
+    'similar, uniform': SimilarItems(k=10, weight='uniform'),
+    'similar, union': SimilarItems(k=10, union=True),
 }
 
 
@@ -92,10 +94,8 @@ def digest(data: HeteroData) -> str:
 
 
 class Task:
-    r"""A training graph with its judges.
-
-    Recommendations exclude all pairs that the model may have been trained on, and
-    those that a corruption took away.
+    r"""A training graph with its evaluators, which exclude all pairs that the model
+    may have been trained on, and those that a corruption took away.
 
     Args:
         data (HeteroData): The original graph, which is left as it is.
@@ -110,58 +110,42 @@ class Task:
     def __init__(
         self,
         data: HeteroData,
-        transforms: tuple[str, ...] | list[str] = (),
+        transforms: Sequence[str] = (),
         variant: str = '',
         level: str = '',
         seed: int = 0,
     ) -> None:
         self.known = data[INTERACTS].edge_index
-        data = corrupt(data, variant, level, seed)
-        for transform in transforms:
-            if transform not in TRANSFORMS:
-                raise ValueError(
-                    f"'transforms' needs to hold names of {list(TRANSFORMS)} "
-                    f"(got '{transform}')"
-                )
-            data = TRANSFORMS[transform](data)
-        self.data = data
-        self.train = data[INTERACTS].edge_index
+        self._raw = corrupt(data, variant, level, seed)
+        self._transforms = [TRANSFORMS[name] for name in transforms]
+        self.data = T.Compose(self._transforms)(self._raw)
+        self.train = self.data[INTERACTS].edge_index
         self.num_users = int(data[USER].num_nodes)
         self.num_items = int(data[ITEM].num_nodes)
-        self.mask = torch.cat([self.known, self.train], dim=1).unique(dim=1)
-        self.val = self.judge(data[INTERACTS].val_edge_label_index, self.mask)
-        self.test = self.judge(data[INTERACTS].test_edge_label_index, self.mask)
+        mask = torch.cat([self.known, self.train], dim=1)
+        self.val, self.test = (
+            self.evaluator(data[INTERACTS][name], mask) for name in LABELS
+        )
 
-    def judge(self, labels: Tensor, known: Tensor) -> Judge:
+    def evaluator(self, labels: Tensor, known: Tensor) -> Evaluator:
         r"""Ranks all items but the known ones."""
-        return Judge(labels, known, self.num_users, self.num_items)
-
-    @cached_property
-    def validate(self) -> Evaluator:
-        r"""What training stops by."""
-        labels = self.data[INTERACTS].val_edge_label_index
-        return Evaluator(labels, self.mask, self.num_users, self.num_items, ks=KS)
-
-    def sampler(self, batch_size: int) -> TripletSampler:
-        r"""Training batches."""
-        return TripletSampler(self.train, self.num_users, self.num_items, batch_size)
-
-    @cached_property
-    def graph(self) -> HeteroData:
-        r"""The graph with normalized sparse adjacencies."""
-        return T.Compose([T.ToUndirected(), DegreeNorm(), ToAdjacency()])(self.data)
+        return Evaluator(labels, known, self.num_users, self.num_items, ks=(10, 20))
 
     @cached_property
     def inputs(self) -> tuple[Any, ...]:
         r"""The arguments of the forward of all models."""
-        return model_inputs(self.graph)
+        return model_inputs(self.data)
 
     def permuted(self, modality: str, generator: torch.Generator) -> tuple[Any, ...]:
         r"""The same, with the features of one modality dealt to other items."""
-        data = copy(self.graph)
+        data = copy(self._raw)
         x = data[modality].x
         data[modality].x = x[torch.randperm(x.size(0), generator=generator)]
-        return model_inputs(data)
+        return model_inputs(T.Compose(self._transforms)(data))
+
+    def sampler(self, batch_size: int) -> TripletSampler:
+        r"""Training batches."""
+        return TripletSampler(self.train, self.num_users, self.num_items, batch_size)
 
     @cached_property
     def matrix(self) -> 'csr_array':

@@ -1,14 +1,14 @@
 import pandas as pd
 import pytest
 import torch
+import torch_geometric.transforms as T
 
-from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.models import MODELS, RIVALS
 from benchmarks.accuracy.runs import config_text
 from benchmarks.accuracy.studies import STUDIES, Options, following_runs, search_runs
-from benchmarks.accuracy.task import TRANSFORMS
+from benchmarks.accuracy.task import TRANSFORMS, Task
 from lgmrec_pyg.datasets import SyntheticMultimodal
-from lgmrec_pyg.graph import modalities, model_inputs
-from lgmrec_pyg.nn import RECOMMENDED
+from lgmrec_pyg.nn import PUBLISHED, RECOMMENDED
 
 OPTIONS = Options({'tiktok': '0123'}, ('main',), ('lgmrec',), seeds=3, search=4)
 
@@ -54,11 +54,11 @@ def test_every_model_gets_the_same_budget():
 @pytest.mark.parametrize('name', [x for x, entry in MODELS.items() if entry.learned])
 def test_every_configuration_of_a_learned_model_can_be_built(name):
     data = SyntheticMultimodal('tiny')[0]
-    assert len(modalities(data)) > 1
     triplet = torch.tensor([0, 1]), torch.tensor([2, 3]), torch.tensor([4, 5])
-    for config in MODELS[name].space:
-        model = MODELS[name].model(data, config)
-        loss = model.loss(model(*model_inputs(data)), *triplet)
+    for config in MODELS[name].configs('tiny', 4):
+        task = Task(data, config.get('transforms', ()))
+        model = MODELS[name].model(task.data, config)
+        loss = model.loss(model(*task.inputs), *triplet)
         assert loss.total.isfinite()
 
 
@@ -80,3 +80,11 @@ def test_the_recommended_transform_is_the_one_that_its_rows_name():
     (config,) = MODELS['recommended'].configs('beauty')
     (name,) = config['transforms']
     assert repr(TRANSFORMS[name]) == repr(RECOMMENDED.transform)
+
+
+def test_rivals_get_the_similar_items_that_they_were_published_with():
+    for name, needs in RIVALS.items():
+        published = PUBLISHED[name].transform
+        if name != 'SMORE':  # It names modalities, which not all datasets have.
+            transform = T.Compose([TRANSFORMS[x] for x in needs])
+            assert repr(transform) in (repr(published), repr(T.Compose([published])))
