@@ -7,7 +7,7 @@ from lgmrec_pyg.datasets.features import (
     multi_hot,
     save_item_features,
 )
-from lgmrec_pyg.datasets.http import DownloadError, download
+from lgmrec_pyg.datasets._download import DownloadError, download
 from lgmrec_pyg.datasets.interactions import (
     graph_from_interactions,
     k_core,

@@ -3,10 +3,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from lgmrec_pyg.datasets.amazon.image_features import find_image_features_problem
 from lgmrec_pyg.datasets.amazon.raw import BASE_URL, FILES, raw_path, raw_url
-from lgmrec_pyg.datasets.http.download import download
-from lgmrec_pyg.datasets.json_lines import find_gzip_problem
+from lgmrec_pyg.datasets._download import download
 
 SOURCE = (
     'They are distributed as part of MMRec (https://github.com/enoche/MMRec), see its '
@@ -47,11 +45,8 @@ def download_amazon(
         for kind in sorted(kinds, key=list(FILES).index):  # From small to large.
             if kind == 'image' and text_encoder is not None:
                 text_encoder(['A baby bottle.'])
-            find_problem = (
-                find_image_features_problem if kind == 'image' else find_gzip_problem
-            )
             path, url = raw_path(folder, name, kind), raw_url(name, kind, base_url)
-            download(url, path, check=find_problem, progress=progress)
+            download(url, path, progress=progress)
     except OSError as error:
         if error.errno is not None:  # Such as a full disk, of which it tells.
             raise
