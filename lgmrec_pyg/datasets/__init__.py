@@ -1,5 +1,6 @@
 r"""Multimodal recommendation datasets, and graphs of any interactions."""
 
+from lgmrec_pyg.datasets._download import DownloadError, download
 from lgmrec_pyg.datasets.amazon import AmazonMultimodal, convert_amazon
 from lgmrec_pyg.datasets.features import (
     add_item_features,
@@ -7,7 +8,6 @@ from lgmrec_pyg.datasets.features import (
     multi_hot,
     save_item_features,
 )
-from lgmrec_pyg.datasets._download import DownloadError, download
 from lgmrec_pyg.datasets.interactions import (
     graph_from_interactions,
     k_core,

@@ -6,7 +6,7 @@ import hashlib
 import os
 import os.path as osp
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -102,7 +102,7 @@ def download(
 def _receive_rest(
     session: 'Session', url: str, part: str, progress: bool, timeout: float
 ) -> None:
-    from requests import ConnectionError, HTTPError
+    from requests import HTTPError
 
     start, known = _size(part), _read_validator(url, part)
     # Servers may compress what they send, unless they are asked not to:
@@ -113,36 +113,38 @@ def _receive_rest(
         sent = response.headers.get('Content-Range', '')
         resumes = sent.startswith(f'bytes {start}-') and _validator(response) == known
         if 'Range' in headers and response.status_code in (206, 416) and not resumes:
-            if sent == f'bytes */{start}':
-                return None  # It was complete already.
-            os.remove(part)
-            return _receive_rest(session, url, part, progress, timeout)
+            if sent != f'bytes */{start}':  # It is not complete already.
+                os.remove(part)
+                _receive_rest(session, url, part, progress, timeout)
+            return
         response.raise_for_status()
         if response.status_code != 200 and not resumes:
             raise HTTPError(f'{response.status_code} {response.reason}')
-        start = start if resumes else 0
-        length = response.headers.get('Content-Length', '')
-        total = start + int(length) if length.isdecimal() else None
-        with (
-            open(part, 'ab' if resumes else 'wb') as file,
-            tqdm.wrapattr(
-                *(file, 'write', total),
-                desc=osp.basename(part).removesuffix('.part'),
-                initial=start,
-                disable=not progress,
-            ) as out,
-        ):
-            with open(
-                f'{part}.from', 'w', encoding='latin-1', errors='replace'
-            ) as note:
-                note.write(f'{url}\n{_validator(response)}')
-            # Decoding would unpack files that servers declare as compressed:
-            for chunk in response.raw.stream(CHUNK_SIZE, decode_content=False):
-                out.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(response, url, part, start if resumes else 0, progress)
+
+
+def _write(
+    response: 'Response', url: str, part: str, start: int, progress: bool
+) -> None:
+    from requests import RequestException
+
+    length = response.headers.get('Content-Length', '')
+    total = start + int(length) if length.isdecimal() else None
+    name = osp.basename(part).removesuffix('.part')
+    options: dict[str, Any] = {'desc': name, 'initial': start, 'disable': not progress}
+    with (
+        open(part, 'ab' if start > 0 else 'wb') as file,
+        tqdm.wrapattr(file, 'write', total, **options) as out,
+    ):
+        with open(f'{part}.from', 'w', encoding='latin-1', errors='replace') as note:
+            note.write(f'{url}\n{_validator(response)}')
+        # Decoding would unpack files that servers declare as compressed:
+        for chunk in response.raw.stream(CHUNK_SIZE, decode_content=False):
+            out.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
     if total not in (None, _size(part)):
-        raise ConnectionError(f'the server sent {_size(part):,} of {total:,} bytes')
+        raise RequestException(f'{_size(part):,} of {total:,} bytes were sent')
 
 
 def _validator(response: 'Response') -> str:
@@ -151,10 +153,11 @@ def _validator(response: 'Response') -> str:
 
 
 def _read_validator(url: str, part: str) -> str:
-    with suppress(FileNotFoundError), open(f'{part}.from', encoding='latin-1') as note:
+    if not osp.isfile(f'{part}.from'):
+        return ''
+    with open(f'{part}.from', encoding='latin-1') as note:
         origin, _, validator = note.read().partition('\n')
-        return validator if origin == url else ''
-    return ''
+    return validator if origin == url else ''
 
 
 def _size(path: str) -> int:

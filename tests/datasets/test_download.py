@@ -37,7 +37,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 def fetch(server: FileServer, folder: Path, **kwargs: object) -> Path:
     path = folder / 'raw' / 'a.bin'
-    options = {'progress': False, 'backoff': 0.0, 'timeout': 0.2, **kwargs}
+    options = {'progress': False, 'backoff': 0.0, 'timeout': 1.0, **kwargs}
     assert download(f'{server.url}/a.bin', str(path), **options) == str(path)
     return path
 
@@ -153,9 +153,7 @@ def test_download_with_checksum(server: FileServer, tmp_path: Path) -> None:
         fetch(server, tmp_path, sha256=DIGEST)
     (tmp_path / 'raw' / 'a.bin.part').unlink()
     fetch(server, tmp_path, sha256=DIGEST).write_bytes(b'something else')
-    with pytest.raises(
-        DownloadError, match=r'bin. needs to have the SHA-256.*: delete'
-    ):
+    with pytest.raises(DownloadError, match=r'bin. needs to have the SHA-256'):
         fetch(server, tmp_path, sha256=DIGEST)
 
 

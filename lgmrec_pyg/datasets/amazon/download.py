@@ -3,8 +3,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from lgmrec_pyg.datasets.amazon.raw import BASE_URL, FILES, raw_path, raw_url
 from lgmrec_pyg.datasets._download import download
+from lgmrec_pyg.datasets.amazon.raw import BASE_URL, FILES, raw_path, raw_url
 
 SOURCE = (
     'They are distributed as part of MMRec (https://github.com/enoche/MMRec), see its '
