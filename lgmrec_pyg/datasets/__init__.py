@@ -2,19 +2,9 @@ r"""Multimodal recommendation datasets, and graphs of any interactions."""
 
 from lgmrec_pyg.datasets._download import DownloadError, download
 from lgmrec_pyg.datasets.amazon import AmazonMultimodal, convert_amazon
-from lgmrec_pyg.datasets.features import (
-    add_item_features,
-    load_item_features,
-    multi_hot,
-    save_item_features,
-)
-from lgmrec_pyg.datasets.interactions import (
-    graph_from_interactions,
-    k_core,
-    leave_one_out_split,
-    random_split,
-    time_split,
-)
+from lgmrec_pyg.datasets.feature_tables import load_item_features, save_item_features
+from lgmrec_pyg.datasets.features import add_item_features, multi_hot
+from lgmrec_pyg.datasets.interactions import graph_from_interactions
 from lgmrec_pyg.datasets.layout import (
     Interactions,
     read_features,
@@ -24,6 +14,12 @@ from lgmrec_pyg.datasets.layout import (
 from lgmrec_pyg.datasets.movielens import graph_from_movielens
 from lgmrec_pyg.datasets.multimodal import MultimodalDataset
 from lgmrec_pyg.datasets.ogb import allow_ogb_files, load_ogb, save_ogb
+from lgmrec_pyg.datasets.splits import (
+    k_core,
+    leave_one_out_split,
+    random_split,
+    time_split,
+)
 from lgmrec_pyg.datasets.synthetic import SyntheticMultimodal
 from lgmrec_pyg.datasets.yelp import graph_from_yelp
 

@@ -42,8 +42,8 @@ def download(
     Args:
         url (str): The address of the file (HTTP or HTTPS).
         path (str): The path to write the file to. Missing folders are created.
-        sha256 (str, optional): The SHA-256 digest of the file in hexadecimal.
-            (default: :obj:`None`)
+        sha256 (str, optional): The SHA-256 digest that the downloaded file needs
+            to have, in hexadecimal. (default: :obj:`None`)
         progress (bool, optional): If set to :obj:`False`, will not show a
             progress bar. (default: :obj:`True`)
         timeout (float, optional): The seconds to wait for the connection, and
@@ -79,13 +79,13 @@ def download(
     with locked(folder), Session() as session:
         for scheme in ('http://', 'https://'):
             session.mount(scheme, HTTPAdapter(max_retries=again))
-        if osp.isfile(path):
-            _check_digest(path, sha256)
         while not osp.isfile(path):
             size = _size(part)
             try:
                 _receive_rest(session, url, part, progress, timeout)
-                _check_digest(part, sha256)
+                if sha256 is not None and _digest(part) != sha256.lower():
+                    os.remove(part)
+                    raise DownloadError(f"'{url}' needs to have the digest {sha256}")
                 os.replace(part, path)
             except (RequestException, HTTPError) as error:
                 if _size(part) <= size:
@@ -120,14 +120,14 @@ def _receive_rest(
         response.raise_for_status()
         if response.status_code != 200 and not resumes:
             raise HTTPError(f'{response.status_code} {response.reason}')
-        _write(response, url, part, start if resumes else 0, progress)
+        total = _write(response, url, part, start if resumes else 0, progress)
+    if total not in (None, _size(part)):
+        raise HTTPError(f'{_size(part):,} of {total:,} bytes were sent')
 
 
 def _write(
     response: 'Response', url: str, part: str, start: int, progress: bool
-) -> None:
-    from requests import RequestException
-
+) -> int | None:
     length = response.headers.get('Content-Length', '')
     total = start + int(length) if length.isdecimal() else None
     name = osp.basename(part).removesuffix('.part')
@@ -143,8 +143,7 @@ def _write(
             out.write(chunk)
         file.flush()
         os.fsync(file.fileno())
-    if total not in (None, _size(part)):
-        raise RequestException(f'{_size(part):,} of {total:,} bytes were sent')
+    return total
 
 
 def _validator(response: 'Response') -> str:
@@ -164,15 +163,9 @@ def _size(path: str) -> int:
     return osp.getsize(path) if osp.isfile(path) else 0
 
 
-def _check_digest(path: str, sha256: str | None) -> None:
-    if sha256 is None:
-        return
+def _digest(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while chunk := file.read(CHUNK_SIZE):
             digest.update(chunk)
-    if digest.hexdigest() != sha256.lower():
-        raise DownloadError(
-            f"'{path}' needs to have the SHA-256 digest {sha256} (got "
-            f'{digest.hexdigest()}): delete it, and it is downloaded again'
-        )
+    return digest.hexdigest()

@@ -1,122 +1,114 @@
+r"""Reads files with an object per line. What :meth:`pandas.read_json` lacks is to
+skip a damaged line, and to keep in memory only what is needed.
+"""
+
+import ast
 import gzip
 import json
+import math
 import os
-import reprlib
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
+import pandas as pd
+
+from lgmrec_pyg.storage import reading
+
+T = TypeVar('T')
+
+COLUMNS = ('user_id', 'item_id', 'rating', 'timestamp')
+CHUNK_SIZE = 2**18
 MAX_LINE_SIZE = 2**22
-CHUNK_SIZE = 2**20
-DAMAGES = (EOFError, gzip.BadGzipFile, zlib.error)
+MAX_BAD_SHARE = 0.05
 
 
 def read_json_lines(
     path: str | os.PathLike[str],
-    fields: Mapping[str, Callable[[Any], Any]] | None = None,
-    select: Callable[[bytes], bool] | None = None,
-    parse: Callable[[str], Any] = json.loads,
-) -> Iterator[dict[str, Any]]:
-    r"""Reads a file with a JSON object per line, one by one.
+    convert: Callable[[Any], T],
+    select: Callable[[bytes], bool] = bool,
+) -> Iterator[T]:
+    r"""Reads a file with a JSON object per line, one by one. Damaged lines are
+    skipped, see :func:`report_bad`.
 
-    Args:
-        path (str): The path of the file, gzip-compressed in case it ends in
-            :obj:`".gz"`.
-        fields (Dict[str, Callable], optional): The keys to read, all of which
-            every object needs to have, and the function that each of their
-            values passes through. It may raise a :class:`ValueError` of what is
-            needed. If :obj:`None`, will read objects as they are.
-            (default: :obj:`None`)
-        select (callable, optional): A function that takes in a line, and
-            returns whether to read its object. (default: :obj:`None`)
-        parse (callable, optional): A function that takes in a line, and returns
-            its object. (default: :meth:`json.loads`)
-
-    Raises:
-        ValueError: If the file is damaged or malformed, naming the line.
+    Gzip-compressed files end in :obj:`".gz"`. Lines that are not selected are not
+    parsed. Whatever :obj:`convert` raises of an object, its line counts as damaged.
     """
     path = os.path.expanduser(os.fspath(path))
-    for number, line in _read_lines(path):
-        if line.isspace() or (select is not None and not select(line)):
-            continue
-        try:
-            record = _parse(line, parse)
-            out = record if fields is None else _convert(record, fields)
-        except _MalformedError as error:
-            raise _line_error(path, number, *error.args) from error
-        yield out
+    count = {'good': 0, 'bad': 0}
+    first = ''
+    opened = gzip.open if path.endswith('.gz') else open
+    with (
+        reading(path, 'undamaged: delete it, and get it again'),
+        opened(path, 'rb') as file,
+    ):
+        # What is longer comes in pieces, which are no objects:
+        lines = iter(lambda: file.readline(MAX_LINE_SIZE), b'')
+        for number, line in enumerate(lines, start=1):
+            if line.isspace() or not select(line):
+                continue
+            try:
+                record = convert(_parse(line))
+            except Exception as error:
+                count['bad'] += 1
+                first = first or f'line {number}, {error!r:.200}'
+            else:
+                count['good'] += 1
+                yield record
+    report_bad(path, 'lines', first, **count)
 
 
-def find_gzip_problem(path: str) -> str | None:
-    r"""Returns what is wrong with a gzip-compressed file, if anything.
-
-    Args:
-        path (str): The path of the file.
+def read_reviews(
+    path: str | os.PathLike[str],
+    keys: Sequence[str],
+    to_time: Callable[[Any], int] = int,
+) -> pd.DataFrame:
+    r"""Reads who rated what and when from a file with a review per line, whose
+    :obj:`keys` name the user, the item, the rating and the time.
     """
+    user, item, rating, time = keys
+
+    def convert(record: dict[str, Any]) -> tuple[str, str, float, int]:
+        ids = to_id(record[user]), to_id(record[item])
+        return *ids, to_number(record[rating]), to_time(record[time])
+
+    rows = read_json_lines(path, convert)
+    chunks = iter(lambda: list(islice(rows, CHUNK_SIZE)), [])
+    frames = [pd.DataFrame(chunk, columns=COLUMNS) for chunk in chunks]
+    return pd.concat(frames or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+
+
+def _parse(line: bytes) -> Any:
     try:
-        with gzip.open(path, 'rb') as file:
-            while file.read(CHUNK_SIZE):
-                pass
-    except DAMAGES as error:
-        return str(error)
-    return None
+        return json.loads(line)
+    except ValueError:  # Python 2 wrote literals, of which nothing is executed.
+        with warnings.catch_warnings():  # Of backslashes that escape nothing.
+            warnings.simplefilter('ignore')
+            return ast.literal_eval(line.decode())
 
 
-class _MalformedError(ValueError):
-    r"""What is needed of a line, and what came."""
+def to_id(value: str) -> str:
+    r"""Returns an id, if it is a string of valid Unicode without spaces."""
+    (word,) = value.split()
+    word.encode()
+    return sys.intern(word)  # Each is in memory once.
 
 
-def _read_lines(path: str) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as file:
-        try:
-            while line := file.readline(MAX_LINE_SIZE + 1):
-                number += 1
-                if len(line) > MAX_LINE_SIZE:
-                    needed = f'lines of at most {MAX_LINE_SIZE:,} bytes'
-                    raise _line_error(path, number, needed, f'{line[:20]!r}... of more')
-                yield number, line
-        except DAMAGES as error:
-            raise _damage(path, number, error) from error
+def to_number(value: Any) -> float:
+    r"""Returns a number, if it is finite."""
+    if not math.isfinite(number := float(value)):
+        raise ValueError(f'{number} is not finite')
+    return number
 
 
-def _parse(line: bytes, parse: Callable[[str], Any]) -> dict[str, Any]:
-    try:
-        record = parse(line.decode('utf-8-sig').strip())
-        if not isinstance(record, dict):
-            raise TypeError(f'a {type(record).__name__}')
-    # Nested too deeply, a line exhausts the stack:
-    except (TypeError, ValueError, RecursionError) as error:
-        got = f'{line.strip()[:40]!r}: {error},'
-        raise _MalformedError('a JSON object per line', got) from error
-    return record
-
-
-def _convert(
-    record: dict[str, Any], fields: Mapping[str, Callable[[Any], Any]]
-) -> dict[str, Any]:
-    out = {}
-    for key, convert in fields.items():
-        if key not in record:
-            got = f'the keys {reprlib.repr(list(record))}'
-            raise _MalformedError(f"objects with the key '{key}'", got)
-        try:
-            out[key] = convert(record[key])
-        except ValueError as error:
-            needed, got = f"{error} in '{key}'", reprlib.repr(record[key])
-            raise _MalformedError(needed, got) from error
-    return out
-
-
-def _line_error(path: str, number: int, needed: str, got: str) -> ValueError:
-    problem = find_gzip_problem(path) if path.endswith('.gz') else None
-    if problem is not None:  # It does not matter what the line holds, then.
-        return _damage(path, number, problem)
-    return ValueError(f"'{path}' needs to hold {needed} (got {got} in line {number})")
-
-
-def _damage(path: str, number: int, reason: object) -> ValueError:
-    return ValueError(
-        f"'{path}' is damaged near line {number} ({reason}): delete it, and get it "
-        f'again'
-    )
+def report_bad(path: str, unit: str, first: str, good: int, bad: int) -> None:
+    r"""Warns of the damaged parts of a file, which were skipped, or raises an error if
+    they are more than one, and more than one in twenty, or all there is.
+    """
+    got = f'{bad} damaged of {good + bad}, the first one: {first}'
+    if bad > max(min(good, 1), MAX_BAD_SHARE * (good + bad)):
+        raise ValueError(f"'{path}' needs to hold undamaged {unit} (got {got})")
+    if bad > 0:
+        warnings.warn(f"'{path}' holds damaged {unit}: {got}", stacklevel=3)

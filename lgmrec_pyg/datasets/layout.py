@@ -4,22 +4,17 @@ r"""Readers of the folder layout that multimodal recommendation shares:
 """
 
 import csv
-import os.path as osp
-import re
 import warnings
-from tokenize import TokenError
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    import pandas as pd
+from lgmrec_pyg.storage import reading
 
-NPY_DAMAGE = (EOFError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 COLUMNS = ['userID', 'itemID', 'x_label']
-SEPARATORS = {',': 'comma', ';': 'semicolon', ' ': 'space', '|': 'bar'}
 
 
 class Interactions(NamedTuple):
@@ -53,33 +48,40 @@ def read_interactions(path: str) -> Interactions:
         path (str): The path of the file.
 
     Raises:
-        ValueError: If the file is malformed, naming the line and the column.
+        ValueError: If the file is malformed, naming what is wrong.
     """
-    import pandas as pd
-
-    num_fields = _check_header(path)
-    try:
-        frame = _read_csv(path, dtype=dict.fromkeys(COLUMNS, np.int64))[COLUMNS]
-    except pd.errors.ParserError as error:
-        raise ValueError(
-            f"'{path}' needs to have {num_fields} tab-separated fields in every "
-            f'line ({str(error).strip()})'
-        ) from error
-    except (ValueError, OverflowError) as error:
-        raise _bad_cell_error(path, str(error)) from error
-    if (frame < 0).any(axis=None) or (frame['x_label'] > 2).any():
-        raise _bad_cell_error(path, 'a number out of range')
-    frame = _merge_repeated(path, frame)
-    if not (frame['x_label'] == 0).any():
-        raise ValueError(
-            f"'{path}' needs to have at least one training pair (got "
-            f"{len(frame)} rows, none with 'x_label' 0)"
+    needs = (
+        "separated by tabs, with 'userID' and 'itemID' from 0 and an 'x_label' of 0, "
+        '1 or 2 in every line'
+    )
+    with reading(path, needs), warnings.catch_warnings():
+        # Lines longer than the header would silently lose their last fields:
+        warnings.simplefilter('error', pd.errors.ParserWarning)
+        frame = pd.read_csv(
+            path,
+            sep='\t',
+            index_col=False,
+            dtype=dict.fromkeys(COLUMNS, np.int64),
+            quoting=csv.QUOTE_NONE,
+            encoding_errors='replace',
+        )[COLUMNS]
+        wrong = (frame < 0).any(axis=1) | (frame['x_label'] > 2)
+        if wrong.any():
+            raise ValueError(f'got {frame[wrong].iloc[0].to_dict()}')
+        if not (frame['x_label'] == 0).any():
+            raise ValueError("got no training pair, with an 'x_label' of 0")
+    distinct = frame.sort_values('x_label', kind='stable')
+    distinct = distinct.drop_duplicates(COLUMNS[:2]).sort_index()
+    if len(distinct) < len(frame):
+        warnings.warn(
+            f"'{path}' holds {len(frame) - len(distinct)} repeated pairs, which were "
+            f'merged (those of several splits into the first one)',
+            stacklevel=2,
         )
-    users_and_items = torch.from_numpy(frame[COLUMNS[:2]].to_numpy().T.copy())
-    x_label = torch.from_numpy(frame['x_label'].to_numpy().copy())
-    num_users, num_items = (users_and_items.max(dim=1).values + 1).tolist()
-    splits = [users_and_items[:, x_label == i] for i in range(3)]
-    return Interactions(splits[0], splits[1], splits[2], num_users, num_items)
+    user, item, label = torch.from_numpy(distinct.to_numpy().T.copy())
+    pairs = torch.stack([user, item])
+    train, val, test = (pairs[:, label == i] for i in range(3))
+    return Interactions(train, val, test, int(user.max()) + 1, int(item.max()) + 1)
 
 
 def read_features(path: str, num_items: int) -> Tensor:
@@ -97,28 +99,22 @@ def read_features(path: str, num_items: int) -> Tensor:
     Raises:
         ValueError: If the file is malformed, naming the row and the column.
     """
-    x = _load_npy(path)
-    if x.ndim != 2 or x.shape[1] == 0 or x.dtype.kind not in 'fiu':
+    with reading(path, "a matrix of finite numbers, saved via 'numpy.save'"):
+        # A map is never larger than its file, whatever the header says:
+        rows = np.load(path, mmap_mode='r', allow_pickle=False)
+        with np.errstate(over='ignore'):
+            x = torch.from_numpy(rows.astype(np.float32, casting='same_kind'))
+        num_rows, num_columns = x.size()
+        bad = ~x.isfinite() & ~x.isnan().all(dim=1, keepdim=True)
+        if bad.any():
+            row, column = bad.nonzero()[0].tolist()
+            raise ValueError(f'got {rows[row, column]} in row {row}, column {column}')
+    if num_rows < num_items or num_columns == 0:
         raise ValueError(
-            f"'{path}' needs to hold a two-dimensional array of numbers, one row "
-            f'per item (got {x.dtype} of shape {list(x.shape)})'
+            f"'{path}' needs to have a row for each of the {num_items} items (got "
+            f'{num_rows} rows of {num_columns} numbers)'
         )
-    if x.shape[0] < num_items:
-        raise ValueError(
-            f"'{path}' needs to have a row for each of the {num_items} items "
-            f'(got {x.shape[0]} rows)'
-        )
-    with np.errstate(over='ignore'):
-        out = torch.from_numpy(x.astype(np.float32))
-    finite = out.isfinite() | out.isnan().all(dim=1, keepdim=True)
-    if not finite.all():
-        row, column = (~finite).nonzero()[0].tolist()
-        raise ValueError(
-            f"'{path}' needs to hold finite single-precision numbers (got "
-            f'{x[row, column]} in row {row}, column {column}, and '
-            f'{int((~finite).sum())} such entries in total)'
-        )
-    return out
+    return x
 
 
 def read_ids(path: str) -> list[str]:
@@ -130,116 +126,14 @@ def read_ids(path: str) -> list[str]:
     Raises:
         ValueError: If an id is empty or repeated, naming the line.
     """
-    with open(path, encoding='utf-8-sig') as file:
-        try:
-            ids = file.read().removesuffix('\n').split('\n')
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"'{path}' needs to be encoded in UTF-8 ({error})"
-            ) from error
-    lines: dict[str, int] = {}
-    for line, id_ in enumerate(ids, 1):
-        if id_ == '' or lines.setdefault(id_, line) != line:
-            problem = f"'{id_}' of line {lines.get(id_)} again" if id_ else 'none'
-            raise ValueError(
-                f"'{path}' needs to hold one id per line, each once (got {problem} "
-                f'in line {line})'
-            )
+    with (
+        reading(path, 'of one id per line in UTF-8, each once'),
+        open(path, encoding='utf-8-sig') as file,
+    ):
+        ids = file.read().removesuffix('\n').split('\n')
+        lines = pd.Series(ids)
+        wrong = lines.duplicated() | (lines == '')
+        if wrong.any():
+            line = int(wrong.argmax())
+            raise ValueError(f'got {ids[line]!r} in line {line + 1}')
     return ids
-
-
-def _check_header(path: str) -> int:
-    with open(path, encoding='utf-8-sig', errors='replace') as file:
-        header = file.readline().rstrip('\r\n')
-    if header.strip() == '':
-        size = osp.getsize(path)
-        raise ValueError(
-            f"'{path}' needs to start with a header of the columns {COLUMNS} "
-            f'(got {"an empty file" if size == 0 else "an empty first line"})'
-        )
-    names = header.split('\t')
-    for separator, word in SEPARATORS.items():
-        if len(names) == 1 and set(COLUMNS) <= set(header.split(separator)):
-            raise ValueError(
-                f"'{path}' needs to be separated by tabs (got a {word} in the "
-                f"header '{header}')"
-            )
-    for name in COLUMNS:
-        if names.count(name) != 1:
-            raise ValueError(
-                f"'{path}' needs to have exactly one column '{name}' in its "
-                f'header (got {names[:20]})'
-            )
-    return len(names)
-
-
-def _read_csv(path: str, **kwargs: Any) -> 'pd.DataFrame':
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        # Rows longer than the header would silently lose their last fields:
-        warnings.simplefilter('error', pd.errors.ParserWarning)
-        try:
-            return pd.read_csv(
-                path,
-                sep='\t',
-                index_col=False,
-                quoting=csv.QUOTE_NONE,
-                encoding_errors='replace',
-                **kwargs,
-            )
-        except pd.errors.ParserWarning as warning:
-            raise pd.errors.ParserError('The first line has more') from warning
-
-
-def _bad_cell_error(path: str, got: str) -> ValueError:
-    with open(path, encoding='utf-8-sig', errors='replace') as file:
-        names = next(file).rstrip('\n').split('\t')
-        for number, line in enumerate(file, start=2):
-            cells = dict(zip(names, line.rstrip('\n').split('\t'), strict=False))
-            wrong = [name for name in COLUMNS if not _is_good(name, cells.get(name))]
-            if wrong and line.strip(' \n') != '':
-                kind = '0, 1 or 2' if wrong[0] == 'x_label' else 'non-negative integers'
-                return ValueError(
-                    f"'{path}' needs to hold {kind} in column '{wrong[0]}' (got "
-                    f"'{cells.get(wrong[0], '')}' in line {number})"
-                )
-    return ValueError(f"'{path}' needs to hold non-negative integers (got {got})")
-
-
-def _is_good(name: str, cell: str | None) -> bool:
-    number = '[012]' if name == 'x_label' else '[0-9]{1,18}'
-    return re.fullmatch(rf' *{number}(\.0+)? *', cell or '') is not None
-
-
-def _merge_repeated(path: str, frame: 'pd.DataFrame') -> 'pd.DataFrame':
-    distinct = frame.drop_duplicates()
-    merged = distinct.sort_values('x_label', kind='stable')
-    merged = merged.drop_duplicates(COLUMNS[:2]).sort_index()
-    if len(merged) < len(frame):
-        warnings.warn(
-            f"'{path}' holds {len(frame) - len(merged)} repeated pairs, which were "
-            f'merged ({len(frame) - len(distinct)} within a split, and '
-            f'{len(distinct) - len(merged)} of several splits, kept in the first '
-            f'of training, validation and test)',
-            stacklevel=3,
-        )
-    return merged
-
-
-def _load_npy(path: str) -> np.ndarray:
-    with open(path, 'rb') as file:
-        magic = file.read(len(np.lib.format.MAGIC_PREFIX))
-    if magic != np.lib.format.MAGIC_PREFIX:
-        raise ValueError(
-            f"'{path}' needs to be an array saved via 'numpy.save' (got another "
-            f'format, such as a pickle or an archive, which is not loaded)'
-        )
-    try:
-        x: np.ndarray = np.load(path, allow_pickle=False)
-    except NPY_DAMAGE as error:
-        raise ValueError(
-            f"'{path}' needs to be a complete array of numbers; pickled objects "
-            f'are not loaded ({error})'
-        ) from error
-    return x

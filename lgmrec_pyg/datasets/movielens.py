@@ -1,22 +1,21 @@
-import re
+import csv
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from torch_geometric.data import HeteroData
 from torch_geometric.datasets import MovieLens, MovieLens1M, MovieLens100K
 from torch_geometric.datasets.movie_lens_100k import MOVIE_HEADERS, RATING_HEADERS
 
-from lgmrec_pyg.datasets.described_graph import graph_of_described_items
-
-if TYPE_CHECKING:
-    import pandas as pd
+from lgmrec_pyg.datasets.interactions import graph_of_described_items
+from lgmrec_pyg.storage import reading
 
 CLASSES = {'latest-small': MovieLens, '100k': MovieLens100K, '1m': MovieLens1M}
-NO_GENRES = ('unknown', '(no genres listed)')
-MOVIE = 'movieId'
-RATING_TYPES = ('int64', 'int64', 'float64', 'int64')
-ID = re.compile(r'[0-9]{1,18}')
+NO_GENRES = ('', 'unknown', '(no genres listed)')
+MOVIES = {'movieId': 'int64', 'title': 'str', 'genres': 'str'}
+RATINGS = dict(zip(RATING_HEADERS, ('int64', 'int64', 'float64', 'int64'), strict=True))
 
 
 def graph_from_movielens(
@@ -72,11 +71,15 @@ def graph_from_movielens(
         raise ValueError(f"'name' needs to be one of {tuple(CLASSES)} (got {name!r})")
     paths = _download(root, name)
     movies = _read_movies(paths[0], name)
-    labels = {id_: labels for id_, (_, labels) in movies.items()}
+    labels, texts = {}, {}
+    for id_, title, listed in movies.itertuples(index=False, name=None):
+        labels[id_] = [label for label in listed.split('|') if label not in NO_GENRES]
+        texts[id_] = '. '.join(filter(None, [title, ', '.join(labels[id_])]))
     return graph_of_described_items(
-        _read_ratings(paths, name),
-        {id_: '. '.join(_parts(*movie)) for id_, movie in movies.items()},
-        {'genre': labels} if genres else {},
+        _read_ratings(paths[1:], name),
+        texts,
+        labels if genres else {},
+        'genre',
         encoder,
         all_items,
         cache,
@@ -98,69 +101,40 @@ def _download(root: str, name: str) -> list[str]:
     return list(dataset.raw_paths)
 
 
-def _read_movies(path: str, name: str) -> dict[int, tuple[str, list[str]]]:
+def _read_movies(path: str, name: str) -> pd.DataFrame:
     if name == 'latest-small':
-        types = {MOVIE: 'int64', 'title': 'str', 'genres': 'str'}
-        frame = _read_csv(path, types, keep_default_na=False)
-        rows = frame.itertuples(index=False, name=None)
-        return {id_: (title, _split(genres)) for id_, title, genres in rows}
-    separator = '|' if name == '100k' else '::'
-    num_fields = len(MOVIE_HEADERS) if name == '100k' else 3
-    movies = {}
-    with open(path, encoding='ISO-8859-1') as file:
-        for number, line in enumerate(file, start=1):
-            if line.isspace():
-                continue
-            fields = line.rstrip('\n').split(separator)
-            if len(fields) != num_fields or not ID.fullmatch(fields[0]):
-                raise ValueError(
-                    f"'{path}' needs to have {num_fields} fields separated by "
-                    f"'{separator}' in every line, the first one an integer (got "
-                    f'{line.rstrip()[:50]!r} in line {number})'
-                )
-            genres = _split(fields[-1]) if name == '1m' else _flagged(fields)
-            movies[int(fields[0])] = fields[1], genres
-    return movies
+        return _read_csv(path, MOVIES)
+    options: dict[str, Any] = {'encoding': 'ISO-8859-1', 'quoting': csv.QUOTE_NONE}
+    if name == '1m':
+        options |= {'sep': '::', 'engine': 'python', 'names': list(MOVIES)}
+        return _read_csv(path, MOVIES, **options)
+    options |= {'sep': '|', 'names': MOVIE_HEADERS}
+    types = dict.fromkeys(MOVIE_HEADERS, 'str') | {'movieId': 'int64'}
+    frame = _read_csv(path, types, **options)
+    names = np.array(MOVIE_HEADERS[5:])
+    flags = (frame[names] == '1').to_numpy()
+    listed = ['|'.join(names[row]) for row in flags]
+    return frame[['movieId', 'title']].assign(genres=listed)
 
 
-def _read_ratings(paths: list[str], name: str) -> 'pd.DataFrame':
-    import pandas as pd
-
-    types = dict(zip(RATING_HEADERS, RATING_TYPES, strict=True))
+def _read_ratings(paths: list[str], name: str) -> pd.DataFrame:
     if name == 'latest-small':
-        return _read_csv(paths[1], types)
+        return _read_csv(paths[0], RATINGS)
     if name == '100k':
-        options: dict[str, Any] = {'sep': '\t', 'names': RATING_HEADERS}
-        return pd.concat(_read_csv(path, types, **options) for path in paths[2:4])
+        options: dict[str, Any] = {'sep': '\t', 'names': list(RATINGS)}
+        return pd.concat([_read_csv(path, RATINGS, **options) for path in paths[1:3]])
     # Every other field is what the single-character separator finds inside '::'.
-    places = dict(zip([0, 2, 4, 6], RATING_TYPES, strict=True))
-    frame = _read_csv(paths[2], places, sep=':', header=None)
+    places = dict(zip([0, 2, 4, 6], RATINGS.values(), strict=True))
+    frame = _read_csv(paths[1], places, sep=':', header=None)
     return frame.set_axis(RATING_HEADERS, axis=1)
 
 
-def _read_csv(path: str, types: dict[Any, str], **options: Any) -> 'pd.DataFrame':
-    import pandas as pd
-
-    with warnings.catch_warnings():
+def _read_csv(path: str, types: dict[Any, Any], **options: Any) -> pd.DataFrame:
+    with (
+        reading(path, f'a table with the columns {list(types)}'),
+        warnings.catch_warnings(),
+    ):
         # Rows longer than the first would silently lose their last fields:
         warnings.simplefilter('error', pd.errors.ParserWarning)
-        try:
-            frame = pd.read_csv(path, dtype=types, index_col=False, **options)
-            return frame[list(types)]
-        except (LookupError, OverflowError, ValueError, Warning) as error:
-            raise ValueError(
-                f"'{path}' needs to have columns of the types {types} ({error})"
-            ) from error
-
-
-def _split(genres: str) -> list[str]:
-    return [name for name in genres.split('|') if name not in NO_GENRES]
-
-
-def _flagged(fields: list[str]) -> list[str]:
-    flags = zip(MOVIE_HEADERS[5:], fields[5:], strict=True)
-    return [name for name, flag in flags if flag == '1' and name not in NO_GENRES]
-
-
-def _parts(title: str, genres: list[str]) -> list[str]:
-    return [title, ', '.join(genres)] if genres else [title]
+        options |= {'dtype': types, 'index_col': False, 'keep_default_na': False}
+        return pd.read_csv(path, **options)[list(types)]

@@ -1,7 +1,7 @@
 import hashlib
 import os
 import os.path as osp
-import tempfile
+import re
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -10,13 +10,17 @@ from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
 from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
-from lgmrec_pyg.datasets.processed import load_graph, load_note
-from lgmrec_pyg.datasets.read_only import refuse_read_only
-from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes, validate_graph
-from lgmrec_pyg.storage.atomic import atomic_write
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    USER,
+    describes,
+    set_ids,
+    validate_graph,
+)
+from lgmrec_pyg.storage import atomic_write, reading
 
 SUFFIX = '_feat.npy'
-NOTES = ('pre_transform.pt', 'pre_filter.pt')
 ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
 
 
@@ -41,7 +45,7 @@ class MultimodalDataset(InMemoryDataset):
     Users and items without training pairs are kept, and counted in a warning.
 
     The folder is only read. It is processed anew whenever the size or the
-    modification time of a file in it has changed.
+    modification time of a file in it has changed, or :obj:`pre_transform`.
 
     Args:
         root (str): The directory that holds the folder of the dataset.
@@ -66,7 +70,7 @@ class MultimodalDataset(InMemoryDataset):
 
     Raises:
         FileNotFoundError: If a file of the layout is missing.
-        PermissionError: If the processed dataset cannot be written.
+        OSError: If the processed dataset cannot be written.
         ValueError: If a file is malformed, in which case nothing is written.
     """
 
@@ -82,27 +86,24 @@ class MultimodalDataset(InMemoryDataset):
         force_reload: bool = False,
         processed_dir: str | None = None,
     ) -> None:
-        if isinstance(modalities, str):
-            raise ValueError(
-                f"'modalities' needs to be a list of names (got '{modalities}')"
-            )
         root = osp.expanduser(root)
         self.name = name
         self._raw_dir = osp.join(root, name)
-        self._processed_dir = osp.expanduser(
-            processed_dir or osp.join(self._raw_dir, 'processed')
-        )
-        self.modalities = list(
-            self._find_modalities() if modalities is None else modalities
-        )
-        _check_modalities(self.modalities)
-        if self.has_download and not all(map(osp.isfile, self.raw_paths)):
-            self.download()
-        self._check_files()
-        if force_reload or not osp.exists(self.processed_paths[0]):
-            self._check_writable()
+        processed_dir = processed_dir or osp.join(self._raw_dir, 'processed')
+        self._processed_dir = osp.expanduser(processed_dir)
+        names = self._find_modalities() if modalities is None else modalities
+        if isinstance(names, str) or len({*names, USER, ITEM}) < len(names) + 2:
+            raise ValueError(
+                f"'modalities' needs to be a list of distinct names other than "
+                f"'{USER}' and '{ITEM}' (got {names!r})"
+            )
+        self.modalities = list(names)
         super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.data, self.slices = load_graph(self.processed_paths[0])
+        path = self.processed_paths[0]
+        with reading(path, 'a processed graph: delete it, and it is made anew'):
+            # `self.load` would fall back to loading anything, code included:
+            content, self.slices, _ = torch.load(path, weights_only=True)
+            self.data = HeteroData.from_dict(content)
 
     @classmethod
     def from_folder(cls, path: str, **kwargs: object) -> 'MultimodalDataset':
@@ -130,64 +131,70 @@ class MultimodalDataset(InMemoryDataset):
 
     @property
     def processed_file_names(self) -> str:
-        stats = [
-            os.stat(path) for path in [*self.raw_paths, *self._id_paths().values()]
-        ]
-        version = str([(stat.st_size, stat.st_mtime_ns) for stat in stats])
+        files = [*self.raw_paths, *self._id_paths().values()]
+        stats = [(os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in files]
+        version = str(stats)
+        if self.pre_transform is not None:
+            version += re.sub(r'(<.*?)\s.*(>)', r'\1\2', str(self.pre_transform))
         digest = hashlib.sha256(version.encode()).hexdigest()[:8]
         return '_'.join([self.name, *self.modalities, digest]) + '.pt'
 
+    def download(self) -> None:
+        missing = [path for path in self.raw_paths if not osp.isfile(path)]
+        lines = [f"Dataset '{self.name}' lacks the following files:", *missing]
+        raise FileNotFoundError(
+            '\n  '.join(lines)
+            + "\nAn '.inter' file holds the tab-separated columns 'userID', "
+            "'itemID' and 'x_label' (0: training, 1: validation, 2: test), and "
+            f"a '<modality>{SUFFIX}' file holds one row of features per item. "
+            f'Please place them there. {self.source}'.rstrip()
+        )
+
+    def _download(self) -> None:
+        # Unlike that of PyG, creates no folder where there is none.
+        if not all(map(osp.isfile, self.raw_paths)):
+            self.download()
+
     def _process(self) -> None:
-        # PyG loads these without restrictions, and folders are passed around.
-        for path in (osp.join(self.processed_dir, name) for name in NOTES):
-            if osp.exists(path) and not self.force_reload:
-                load_note(path)
-        super()._process()
+        # PyG loads notes of former transforms, which may run code. Here, the name
+        # of the processed file tells transforms apart.
+        if self.force_reload or not osp.exists(self.processed_paths[0]):
+            self.process()
 
     def process(self) -> None:
-        try:
-            data = self._read_graph()
-            if self.pre_transform is not None:
-                data = self.pre_transform(data)
-            with atomic_write(self.processed_paths[0]) as partial:
-                self.save([data], partial)
-        finally:
-            if not os.listdir(self.processed_dir):
-                os.rmdir(self.processed_dir)
+        data = self._read_graph()
+        if self.pre_transform is not None:
+            data = self.pre_transform(data)
+        with atomic_write(self.processed_paths[0]) as partial:
+            self.save([data], partial)
 
     def _read_graph(self) -> HeteroData:
         train, val, test, num_users, num_items = read_interactions(self.raw_paths[0])
-        ids = {
-            node_type: read_ids(path) for node_type, path in self._id_paths().items()
-        }
+        ids = {key: read_ids(path) for key, path in self._id_paths().items()}
         num_users = max(num_users, len(ids.get(USER, [])))
         num_items = max(num_items, len(ids.get(ITEM, [])))
         features = self._read_features(num_items)
         num_items = max([num_items, *(x.size(0) for x in features.values())])
         data = HeteroData()
-        data[USER].num_nodes = num_users
-        data[ITEM].num_nodes = num_items
+        data[USER].num_nodes, data[ITEM].num_nodes = num_users, num_items
         for node_type in ids:
-            self._check_ids(node_type, len(ids[node_type]), data[node_type].num_nodes)
-            data[node_type].ids = ids[node_type]
+            set_ids(data, node_type, ids[node_type])
         data[INTERACTS].edge_index = train
         data[INTERACTS].val_edge_label_index = val
         data[INTERACTS].test_edge_label_index = test
         for modality, x in features.items():
-            is_missing = x[:, 0].isnan()
-            item = (~is_missing).nonzero().flatten()
-            data[modality].x = x[item] if is_missing.any() else x
-            data[describes(modality)].edge_index = torch.stack(
-                [torch.arange(item.numel()), item]
-            )
-        validate_graph(data)
+            item = (~x[:, 0].isnan()).nonzero().flatten()
+            data[modality].x = x[item] if item.numel() < num_items else x
+            edge_index = torch.stack([torch.arange(item.numel()), item])
+            data[describes(modality)].edge_index = edge_index
+        with reading(self.raw_dir, 'a folder whose files fit together'):
+            validate_graph(data)
         _warn_unseen(self.name, data)
         return data
 
     def _read_features(self, num_items: int) -> dict[str, Tensor]:
-        features: dict[str, Tensor] = {}
-        for modality, path in zip(self.modalities, self.raw_paths[1:], strict=True):
-            features[modality] = read_features(path, num_items)
+        paths = zip(self.modalities, self.raw_paths[1:], strict=True)
+        features = {key: read_features(path, num_items) for key, path in paths}
         num_rows = {modality: x.size(0) for modality, x in features.items()}
         if len(set(num_rows.values())) > 1:
             raise ValueError(
@@ -200,61 +207,20 @@ class MultimodalDataset(InMemoryDataset):
         paths = {key: osp.join(self.raw_dir, name) for key, name in ID_FILES.items()}
         return {key: path for key, path in paths.items() if osp.isfile(path)}
 
-    def _check_ids(self, node_type: str, num_ids: int, num_nodes: int) -> None:
-        if num_ids < num_nodes:
-            raise ValueError(
-                f"'{self._id_paths()[node_type]}' needs to hold an id for each of the "
-                f'{num_nodes} {node_type}s (got {num_ids})'
-            )
-
     def _find_modalities(self) -> list[str]:
-        if not osp.isdir(self.raw_dir):
-            return []
-        files = sorted(os.listdir(self.raw_dir))
+        files = sorted(os.listdir(self.raw_dir)) if osp.isdir(self.raw_dir) else []
         return [f.removesuffix(SUFFIX) for f in files if f.endswith(SUFFIX)]
-
-    def _check_files(self) -> None:
-        missing = [path for path in self.raw_paths if not osp.isfile(path)]
-        if missing:
-            lines = [f"Dataset '{self.name}' lacks the following files:", *missing]
-            raise FileNotFoundError(
-                '\n  '.join(lines)
-                + "\nAn '.inter' file holds the tab-separated columns 'userID', "
-                "'itemID' and 'x_label' (0: training, 1: validation, 2: test), and "
-                f"a '<modality>{SUFFIX}' file holds one row of features per item. "
-                f'Please place them there. {self.source}'.rstrip()
-            )
-
-    def _check_writable(self) -> None:
-        try:
-            refuse_read_only(self.processed_dir)
-            os.makedirs(self.processed_dir, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.processed_dir):
-                pass
-        except OSError as error:
-            raise PermissionError(
-                f'The processed dataset cannot be written to '
-                f"'{self.processed_dir}': pass a writable directory as "
-                f"'processed_dir' ({error})"
-            ) from error
-
-
-def _check_modalities(modalities: Sequence[str]) -> None:
-    if len(set(modalities)) < len(modalities) or {USER, ITEM} & set(modalities):
-        raise ValueError(
-            f"'modalities' needs to hold distinct names other than '{USER}' and "
-            f"'{ITEM}' (got {list(modalities)})"
-        )
 
 
 def _warn_unseen(name: str, data: HeteroData) -> None:
-    pairs, counts = data[INTERACTS].edge_index, []
-    for row, node_type in zip(pairs, (USER, ITEM), strict=True):
-        num_nodes = data[node_type].num_nodes
-        counts.append(f'{num_nodes - row.unique().numel()} of {num_nodes} {node_type}s')
-    if any(not count.startswith('0 ') for count in counts):
+    user, item = data[INTERACTS].edge_index
+    unseen = {
+        USER: data[USER].num_nodes - user.unique().numel(),
+        ITEM: data[ITEM].num_nodes - item.unique().numel(),
+    }
+    if any(unseen.values()):
         warnings.warn(
-            f"Dataset '{name}' has {' and '.join(counts)} without a training pair, "
-            f'which are kept',
+            f"Dataset '{name}' has {unseen[USER]} users and {unseen[ITEM]} items "
+            f'without a training pair, which are kept',
             stacklevel=2,
         )

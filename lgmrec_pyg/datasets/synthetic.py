@@ -2,43 +2,36 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
-from lgmrec_pyg.datasets.planted import (
-    MIN_INTERACTIONS,
-    NUM_LATENTS,
-    draw_cold_items,
-    draw_counts,
-    draw_features,
-    draw_latents,
-    draw_pairs,
-    draw_split,
-)
 from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes
 
+NUM_LATENTS = 16
+SPREAD = 0.6  # of latent vectors around the center of their group
+AFFINITY = 9.0  # the inverse temperature of choices
+POPULARITY = 0.4  # the exponent of the power law of items
+VIEW_NOISE = 0.2  # of a modality on the latent vectors it sees
+NUM_NUISANCES = 32
+NUISANCE = 0.7  # the scale of what a modality shows besides the latent vectors
+FEATURE_NOISE = 0.3  # of a modality on its features
+MIN_INTERACTIONS = 5
+MIN_ITEMS = 2 * MIN_INTERACTIONS
+CHUNK_SIZE = 1_024
+
 PRESETS: dict[str, dict[str, Any]] = {
-    'tiny': {
-        'num_users': 100,
-        'num_items': 80,
-        'num_interactions': 1_000,
-        'num_groups': 4,
-        'feature_dims': {'image': 16, 'text': 8},
-    },
-    'small': {
-        'num_users': 3_000,
-        'num_items': 2_000,
-        'num_interactions': 18_000,
-        'num_groups': 150,
-        'feature_dims': {'image': 128, 'text': 64},
-    },
-    'baby': {
-        'num_users': 19_445,
-        'num_items': 7_050,
-        'num_interactions': 160_792,
-        'num_groups': 400,
-        'feature_dims': {'image': 4_096, 'text': 384},
-    },
+    name: {
+        'num_users': num_users,
+        'num_items': num_items,
+        'num_interactions': num_interactions,
+        'num_groups': num_groups,
+        'feature_dims': {'image': image, 'text': text},
+    }
+    for name, num_users, num_items, num_interactions, num_groups, image, text in [
+        ('tiny', 100, 80, 1_000, 4, 16, 8),
+        ('small', 3_000, 2_000, 18_000, 150, 128, 64),
+        ('baby', 19_445, 7_050, 160_792, 400, 4_096, 384),
+    ]
 }
 
 
@@ -105,81 +98,121 @@ class SyntheticMultimodal(InMemoryDataset):
             raise ValueError(
                 f"'preset' needs to be one of {tuple(PRESETS)} (got '{preset}')"
             )
-        sizes = PRESETS[preset]
-        self.num_users = sizes['num_users'] if num_users is None else num_users
-        self.num_items = sizes['num_items'] if num_items is None else num_items
-        self.num_interactions = (
-            sizes['num_interactions'] if num_interactions is None else num_interactions
+        sizes = dict(PRESETS[preset])
+        given = {
+            'num_users': num_users,
+            'num_items': num_items,
+            'num_interactions': num_interactions,
+            'num_groups': num_groups,
+            'feature_dims': feature_dims,
+        }
+        sizes |= {name: size for name, size in given.items() if size is not None}
+        least = MIN_INTERACTIONS * sizes['num_users']
+        if sizes['num_interactions'] < least or sizes['num_items'] < MIN_ITEMS:
+            raise ValueError(
+                f'There need to be {MIN_ITEMS} items and {MIN_INTERACTIONS} '
+                f'interactions a user at least (got {sizes})'
+            )
+        shares = {'cold_share': cold_share, 'missing_share': missing_share}
+        data = _generate(**sizes, **shares, seed=seed)
+        self.data, self.slices = self.collate([data])
+
+
+def _generate(
+    num_users: int,
+    num_items: int,
+    num_interactions: int,
+    num_groups: int,
+    feature_dims: dict[str, int],
+    cold_share: float,
+    missing_share: float,
+    seed: int,
+) -> HeteroData:
+    rng = Generator().manual_seed(seed)
+    centers = torch.randn(num_groups, NUM_LATENTS, generator=rng)
+    user = _draw_latents(num_users, centers, rng)
+    item = _draw_latents(num_items, centers, rng)
+    rank = torch.randperm(num_items, generator=rng)
+    count = _draw_counts(num_users, num_items, num_interactions, rng)
+    pairs = _draw_pairs(user, item, rank, count, rng)
+    split = _draw_split(pairs[0], count, rng)
+    cold = _draw_cold_items(rank, cold_share, rng)
+
+    data = HeteroData()
+    data[USER].num_nodes = num_users
+    data[ITEM].num_nodes = num_items
+    data[INTERACTS].edge_index = pairs[:, (split == 0) & ~cold[pairs[1]]]
+    data[INTERACTS].val_edge_label_index = pairs[:, split == 1]
+    data[INTERACTS].test_edge_label_index = pairs[:, split == 2]
+    for i, (modality, dim) in enumerate(feature_dims.items()):
+        hidden = torch.arange(NUM_LATENTS) % (len(feature_dims) + 1) == i
+        has_content = torch.rand(num_items, generator=rng) >= missing_share
+        index = has_content.nonzero().flatten()
+        data[modality].x = _draw_features(
+            item[index].masked_fill(hidden, 0.0), dim, rng
         )
-        self.num_groups = sizes['num_groups'] if num_groups is None else num_groups
-        self.feature_dims = dict(
-            sizes['feature_dims'] if feature_dims is None else feature_dims
+        data[describes(modality)].edge_index = torch.stack(
+            [torch.arange(index.numel()), index]
         )
-        self.cold_share = cold_share
-        self.missing_share = missing_share
-        self.seed = seed
-        self._check_sizes()
-        self.data, self.slices = self.collate([self.generate_data()])
+    return data
 
-    def generate_data(self) -> HeteroData:
-        rng = Generator().manual_seed(self.seed)
-        centers = torch.randn(self.num_groups, NUM_LATENTS, generator=rng)
-        user = draw_latents(self.num_users, centers, rng)
-        item = draw_latents(self.num_items, centers, rng)
-        rank = torch.randperm(self.num_items, generator=rng)
-        count = draw_counts(self.num_users, self.num_items, self.num_interactions, rng)
-        pairs = draw_pairs(user, item, rank, count, rng)
-        split = draw_split(pairs[0], count, rng)
-        cold = draw_cold_items(rank, self.cold_share, rng)
 
-        data = HeteroData()
-        data[USER].num_nodes = self.num_users
-        data[ITEM].num_nodes = self.num_items
-        data[INTERACTS].edge_index = pairs[:, (split == 0) & ~cold[pairs[1]]]
-        data[INTERACTS].val_edge_label_index = pairs[:, split == 1]
-        data[INTERACTS].test_edge_label_index = pairs[:, split == 2]
-        for i, (modality, dim) in enumerate(self.feature_dims.items()):
-            hidden = torch.arange(NUM_LATENTS) % (len(self.feature_dims) + 1) == i
-            has_content = (
-                torch.rand(self.num_items, generator=rng) >= self.missing_share
-            )
-            index = has_content.nonzero().flatten()
-            data[modality].x = draw_features(
-                item[index].masked_fill(hidden, 0.0), dim, rng
-            )
-            data[describes(modality)].edge_index = torch.stack(
-                [torch.arange(index.numel()), index]
-            )
-        return data
+def _draw_latents(num_nodes: int, centers: Tensor, rng: Generator) -> Tensor:
+    group = torch.randint(centers.size(0), (num_nodes,), generator=rng)
+    noise = torch.randn(num_nodes, centers.size(1), generator=rng)
+    return torch.nn.functional.normalize(centers[group] + SPREAD * noise, dim=1)
 
-    def _check_sizes(self) -> None:
-        sizes = [
-            ('num_users', self.num_users),
-            ('num_items', self.num_items),
-            ('num_groups', self.num_groups),
-            *((f'feature_dims[{m!r}]', dim) for m, dim in self.feature_dims.items()),
-        ]
-        for name, size in sizes:
-            if size <= 0:
-                raise ValueError(f"'{name}' needs to be positive (got {size})")
-        if {USER, ITEM} & set(self.feature_dims):
-            raise ValueError(
-                f"'feature_dims' needs to hold modalities other than '{USER}' and "
-                f"'{ITEM}' (got {list(self.feature_dims)})"
-            )
-        if self.num_items < 2 * MIN_INTERACTIONS:
-            raise ValueError(
-                f"'num_items' needs to be at least {2 * MIN_INTERACTIONS} "
-                f'(got {self.num_items})'
-            )
-        if self.num_interactions < MIN_INTERACTIONS * self.num_users:
-            raise ValueError(
-                f"'num_interactions' needs to be at least {MIN_INTERACTIONS} times "
-                f"'num_users' (got {self.num_interactions} for {self.num_users} users)"
-            )
-        for name, share in [
-            ('cold_share', self.cold_share),
-            ('missing_share', self.missing_share),
-        ]:
-            if not 0 <= share <= 0.5:
-                raise ValueError(f"'{name}' needs to be from 0 to 0.5 (got {share})")
+
+def _draw_counts(num_users: int, num_items: int, total: int, rng: Generator) -> Tensor:
+    excess = torch.rand(num_users, generator=rng).clamp(min=1e-4).pow(-1 / 3) - 1.0
+    excess *= max(total / num_users - MIN_INTERACTIONS, 0.0) / excess.mean()
+    count = (excess + torch.rand(num_users, generator=rng)).long() + MIN_INTERACTIONS
+    return count.clamp(max=num_items // 2)
+
+
+def _draw_pairs(
+    user: Tensor, item: Tensor, rank: Tensor, count: Tensor, rng: Generator
+) -> Tensor:
+    # The largest of Gumbel-perturbed logits are a sample without replacement:
+    bias = -POPULARITY * (rank + 1).log()
+    out = []
+    for users in torch.arange(user.size(0)).split(CHUNK_SIZE):
+        logits = AFFINITY * (user[users] @ item.t()) + bias
+        logits -= torch.empty_like(logits).exponential_(generator=rng).log_()
+        index = logits.topk(int(count[users].max()), dim=1).indices
+        chosen = torch.arange(index.size(1)) < count[users].view(-1, 1)
+        out.append(torch.stack([users[chosen.nonzero()[:, 0]], index[chosen]]))
+    return torch.cat(out, dim=1)
+
+
+def _draw_split(user: Tensor, count: Tensor, rng: Generator) -> Tensor:
+    key = torch.rand(user.numel(), generator=rng, dtype=torch.float64)
+    perm = (user + key).argsort()
+    start = count.cumsum(0) - count
+    place = torch.empty_like(perm)
+    place[perm] = torch.arange(perm.numel()) - start[user]
+    held_out = (count.double() / 10).round().clamp(min=1)[user]
+    return (place < held_out).long() + 2 * (
+        (place >= held_out) & (place < 2 * held_out)
+    ).long()
+
+
+def _draw_cold_items(rank: Tensor, share: float, rng: Generator) -> Tensor:
+    num_items = rank.numel()
+    cold = torch.zeros(num_items, dtype=torch.bool)
+    candidate = (rank >= num_items // 2).nonzero().flatten()
+    perm = torch.randperm(candidate.numel(), generator=rng)
+    cold[candidate[perm[: round(share * num_items)]]] = True
+    return cold
+
+
+def _draw_features(latents: Tensor, dim: int, rng: Generator) -> Tensor:
+    num_nodes, num_latents = latents.size()
+    noise = torch.randn(num_nodes, num_latents, generator=rng)
+    other = torch.randn(num_nodes, NUM_NUISANCES, generator=rng)
+    scale = num_latents**-0.5  # of one entry of a unit vector
+    view = torch.cat(
+        [latents + VIEW_NOISE * scale * noise, NUISANCE * scale * other], dim=1
+    )
+    x = view @ torch.randn(view.size(1), dim, generator=rng)
+    return x + FEATURE_NOISE * torch.randn(x.size(), generator=rng)

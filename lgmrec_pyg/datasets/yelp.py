@@ -1,36 +1,14 @@
 import os
-from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import Any
 
-import numpy as np
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.described_graph import graph_of_described_items
-from lgmrec_pyg.datasets.json_lines import read_json_lines
-from lgmrec_pyg.datasets.json_values import (
-    to_id,
-    to_labels,
-    to_number,
-    to_seconds,
-    to_text,
-)
+from lgmrec_pyg.datasets.interactions import graph_of_described_items
+from lgmrec_pyg.datasets.json_lines import read_json_lines, read_reviews, to_id
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-REVIEW_FIELDS = {
-    'user_id': to_id,
-    'business_id': to_id,
-    'stars': to_number,
-    'date': to_seconds,
-}
-BUSINESS_FIELDS = {
-    'business_id': to_id,
-    'name': to_text,
-    'categories': to_labels,
-    'city': to_text,
-}
+REVIEW_KEYS = ('user_id', 'business_id', 'stars', 'date')
 
 
 def graph_from_yelp(
@@ -47,7 +25,8 @@ def graph_from_yelp(
     <https://www.yelp.com/dataset>`_, whose businesses are the items.
 
     The files are streamed: of reviews, only users, businesses, stars and dates are
-    kept in memory.
+    kept in memory. Damaged lines are skipped with a warning, unless they are more
+    than a few.
 
     .. code-block:: python
 
@@ -64,36 +43,36 @@ def graph_from_yelp(
             gzip-compressed (:obj:`.gz`).
         businesses (str, optional): The path of the file of businesses. If
             :obj:`None`, the graph has no modalities. (default: :obj:`None`)
-        encoder (callable, optional): A function that takes in a list of texts,
-            and returns one row of features per text. If given, it encodes the
-            name, the categories and the city of each business as the modality
-            :obj:`"text"`. (default: :obj:`None`)
+        encoder (callable, optional): The encoder of the name, the categories and the
+            city of each business, as the modality :obj:`"text"`.
+            (default: :obj:`None`)
         categories (bool, optional): If set to :obj:`False`, will not add the
             modality :obj:`"category"`, with one column per category.
             (default: :obj:`True`)
         all_items (bool, optional): If set to :obj:`True`, will keep businesses
             without reviews, and those that are filtered out.
             (default: :obj:`False`)
-        cache (str, optional): The path of the file to keep the encoded texts in,
-            see :meth:`~lgmrec_pyg.encoders.encode`. (default: :obj:`None`)
-        **kwargs (optional): Additional arguments of
-            :meth:`~lgmrec_pyg.datasets.graph_from_interactions`, such as
-            :obj:`min_rating`, :obj:`k_core` or :obj:`split`.
+        cache, **kwargs (optional): See
+            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`.
 
     Raises:
-        ValueError: If a file is malformed, naming the line.
+        ValueError: If a file is damaged.
     """
     if businesses is None and (encoder is not None or all_items):
         raise ValueError(
             "'businesses' needs to be the path of a file for 'encoder' and 'all_items' "
             '(got None)'
         )
-    table = {} if businesses is None else _read_businesses(businesses)
-    labels = {id_: labels for id_, (_, labels, _) in table.items()}
+    rows = () if businesses is None else read_json_lines(businesses, _convert)
+    texts, labels = {}, {}
+    for id_, name, found, city in rows:
+        texts[id_] = '. '.join(filter(None, [name, ', '.join(found), city]))
+        labels[id_] = found
     return graph_of_described_items(
-        _read_reviews(reviews),
-        {id_: _text(*fields) for id_, fields in table.items()},
-        {'category': labels} if categories else {},
+        read_reviews(reviews, REVIEW_KEYS, _to_seconds),
+        texts,
+        labels if categories else {},
+        'category',
         encoder,
         all_items,
         cache,
@@ -101,31 +80,14 @@ def graph_from_yelp(
     )
 
 
-def _read_reviews(path: str | os.PathLike[str]) -> 'pd.DataFrame':
-    import pandas as pd
-
-    codes: tuple[dict[str, int], dict[str, int]] = {}, {}
-    users, items, stars, times = array('i'), array('i'), array('d'), array('q')
-    for review in read_json_lines(path, REVIEW_FIELDS):
-        user, item, star, time = review.values()
-        users.append(codes[0].setdefault(user, len(codes[0])))
-        items.append(codes[1].setdefault(item, len(codes[1])))
-        stars.append(star)
-        times.append(time)
-    ids = [
-        pd.Categorical.from_codes(np.asarray(column), list(values))
-        for column, values in zip((users, items), codes, strict=True)
-    ]
-    columns = [*ids, np.asarray(stars), np.asarray(times)]
-    return pd.DataFrame(dict(zip(REVIEW_FIELDS, columns, strict=True)))
+def _convert(business: dict[str, Any]) -> tuple[str, str, list[str], str]:
+    labels = business['categories'] or []
+    labels = labels.split(',') if isinstance(labels, str) else labels
+    labels = [label.strip() for label in labels if label and label.strip()]
+    name, city = (business[key] or '' for key in ('name', 'city'))
+    return to_id(business['business_id']), str(name), labels, str(city)
 
 
-def _read_businesses(
-    path: str | os.PathLike[str],
-) -> dict[str, tuple[str, list[str], str]]:
-    rows = (row.values() for row in read_json_lines(path, BUSINESS_FIELDS))
-    return {id_: (name, labels, city) for id_, name, labels, city in rows}
-
-
-def _text(name: str, categories: list[str], city: str) -> str:
-    return '. '.join(filter(None, [name, ', '.join(categories), city]))
+def _to_seconds(date: str) -> int:
+    moment = datetime.fromisoformat(date)
+    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp())

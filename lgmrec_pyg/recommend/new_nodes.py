@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.utils import scatter
 
-from lgmrec_pyg.datasets.features.table import read_feature_tables
+from lgmrec_pyg.datasets.feature_tables import read_feature_tables
 from lgmrec_pyg.evaluation.csr_rows import stack_rows
 from lgmrec_pyg.evaluation.topk import topk
 from lgmrec_pyg.graph import (

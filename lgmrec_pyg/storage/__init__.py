@@ -1,6 +1,6 @@
 r"""Files that survive crashes, and that are checked before they are trusted."""
 
-from lgmrec_pyg.storage._reading import load_plain, reading
+from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.digest import fingerprint
 from lgmrec_pyg.storage.model import load_card, load_ids, load_model, save_model
@@ -13,7 +13,6 @@ __all__ = classes = [
     'load_ids',
     'load_metadata',
     'load_model',
-    'load_plain',
     'load_tensors',
     'reading',
     'save_model',

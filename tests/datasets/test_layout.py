@@ -1,6 +1,7 @@
 import pickle
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,8 @@ def test_read_interactions_merges_repeated_pairs(tmp_path: Path) -> None:
     rows = ['0\t3\t2', '0\t3\t0', '0\t3\t1', '1\t1\t2', '1\t1\t1', '2\t2\t0', '2\t2\t0']
     path = write(tmp_path / 'a.inter', HEADER + '\n'.join(rows))
     message = (
-        f"'{path}' holds 4 repeated pairs, which were merged (1 within a split, and "
-        f'3 of several splits, kept in the first of training, validation and test)'
+        f"'{path}' holds 4 repeated pairs, which were merged (those of several splits "
+        f'into the first one)'
     )
     with pytest.warns(UserWarning, match=re.escape(message)):
         out = read_interactions(path)
@@ -70,82 +71,29 @@ def test_read_interactions_merges_repeated_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        (
-            '',
-            "start with a header of the columns ['userID', 'itemID', 'x_label'] (got "
-            'an empty file)',
-        ),
-        ('\n0\t1\t0\n', '(got an empty first line)'),
-        (
-            '0\t1\t0\n',
-            "exactly one column 'userID' in its header (got ['0', '1', '0'])",
-        ),
-        ('user\titemID\tx_label\n0\t1\t0\n', "exactly one column 'userID'"),
-        ('userID\titemid\tx_label\n0\t1\t0\n', "exactly one column 'itemID'"),
-        ('userID\titemID\n0\t1\n', "exactly one column 'x_label'"),
-        (
-            'userID\titemID\tx_label\tuserID\n0\t1\t0\t2\n',
-            "exactly one column 'userID'",
-        ),
-        ('userID,itemID,x_label\n0,1,0\n', 'separated by tabs (got a comma in the'),
-        ('userID itemID x_label\n0 1 0\n', 'separated by tabs (got a space in the'),
-        ('userID;itemID;x_label\n0;1;0\n', 'separated by tabs (got a semicolon in the'),
-        (HEADER, 'at least one training pair (got 0 rows, none with'),
-        (HEADER + '0\t1\t1\n1\t1\t2\n', 'at least one training pair (got 2 rows, none'),
-        (
-            HEADER + '0\t1\t0\n-3\t1\t0\n',
-            "non-negative integers in column 'userID' (got '-3' in line 3)",
-        ),
-        (
-            HEADER + '0\t1\t0\n\n\n0\t-1\t0\n',
-            "non-negative integers in column 'itemID' (got '-1' in line 5)",
-        ),
-        (
-            HEADER + '0\t1\t0\n0\t2.5\t0\n',
-            "non-negative integers in column 'itemID' (got '2.5' in line 3)",
-        ),
-        (
-            HEADER + 'A1YJ\t1\t0\n',
-            "non-negative integers in column 'userID' (got 'A1YJ' in line 2)",
-        ),
-        (HEADER + '0\t1\t0\n0\t\t0\n', "'itemID' (got '' in line 3)"),
-        (
-            HEADER + '0\t1\t0\n0\t2\n',
-            "0, 1 or 2 in column 'x_label' (got '' in line 3)",
-        ),
-        (HEADER + '0\t1\t0\n0\tnan\t0\n', "'itemID' (got"),
-        (HEADER + f'0\t1\t0\n{10**30}\t2\t0\n', "'userID' (got '1000000"),
-        (
-            HEADER + '0\t1\t0\n0\t2\t3\n',
-            "0, 1 or 2 in column 'x_label' (got '3' in line 3)",
-        ),
-        (HEADER + '0\t1\t0\n0\t2\t-1\n', "'x_label' (got '-1' in line 3)"),
-        (HEADER + '0\t1\t0\n0\t2\ttrain\n', "'x_label' (got 'train' in line 3)"),
-        (
-            HEADER + '0\t1\t0\n0\t2\t0\t9\n',
-            '3 tab-separated fields in every line (Error tokenizing data. C error: '
-            'Expected 3 fields in line 3, saw 4)',
-        ),
-        (HEADER + '0\t1\t0\t9\n0\t2\t0\t9\n', '3 tab-separated fields in every line'),
-        (HEADER + '0 1 0\n', "(got '0 1 0' in line 2)"),
-        (HEADER + '0\t1\t0\n  \n٣\t2\t0\n', "'userID' (got '٣' in line 4)"),
-        (HEADER + '0\t\u20283\t0\n', "'itemID' (got '\u20283' in line 2)"),
-        (HEADER + '0\t1\t0\n\n\t', "'userID' (got '' in line 4)"),
-        (HEADER + '0\t1\tx\t2\t0\n', "'x_label' (got 'x' in line 2)"),
+        ('', 'No columns to parse'),
+        ('0\t1\t0\n', "'userID', 'itemID', 'x_label'"),
+        ('userID\titemid\tx_label\n0\t1\t0\n', "'itemID'"),
+        ('userID,itemID,x_label\n0,1,0\n', 'separated by tabs'),
+        (HEADER, 'no training pair'),
+        (HEADER + '0\t1\t1\n1\t1\t2\n', 'no training pair'),
+        (HEADER + '0\t1\t0\n\n-3\t1\t0\n', "got {'userID': -3, 'itemID': 1, "),
+        (HEADER + '0\t1\t0\n0\t2\t3\n', "'x_label': 3}"),
+        (HEADER + '0\t1\t0\n0\t2.5\t0\n', 'float64'),
+        (HEADER + 'A1YJ\t1\t0\n', "'A1YJ'"),
+        (HEADER + '0\t1\t0\n0\t\t0\n', 'NA values in column 1'),
+        (HEADER + '0\t1\t0\n0\t2\n', 'NA values in column 2'),
+        (HEADER + f'0\t1\t0\n{10**30}\t2\t0\n', 'Overflow'),
+        (HEADER + '0\t1\t0\n0\t2\t0\t9\n', 'Expected 3 fields in line 3, saw 4'),
+        (HEADER + '0\t1\t0\t9\n0\t2\t0\t9\n', 'Length of header'),
+        (bytes(range(256)).decode('latin-1'), ''),
     ],
 )
 def test_read_interactions_errors(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path / 'a.inter', text)
     with pytest.raises(ValueError, match=re.escape(message)) as info:
         read_interactions(path)
-    assert str(info.value).startswith(f"'{path}' needs to ")
-
-
-def test_read_interactions_of_binary_file(tmp_path: Path) -> None:
-    path = tmp_path / 'a.inter'
-    path.write_bytes(bytes(range(256)))
-    with pytest.raises(ValueError, match="exactly one column 'userID'"):
-        read_interactions(str(path))
+    assert str(info.value).startswith(f"'{path}' needs to be separated by tabs")
 
 
 @given(
@@ -191,22 +139,13 @@ def test_read_features(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize(
     ('x', 'message'),
     [
-        (
-            np.zeros(3),
-            'a two-dimensional array of numbers, one row per item (got '
-            'float64 of shape [3])',
-        ),
-        (np.zeros((3, 0)), '(got float64 of shape [3, 0])'),
-        (np.zeros((3, 2), dtype=complex), '(got complex128 of shape [3, 2])'),
-        (np.array([['a'], ['b'], ['c']]), '(got <U1 of shape [3, 1])'),
-        (np.zeros((2, 4)), 'a row for each of the 3 items (got 2 rows)'),
-        (
-            np.array([[0, 1], [0, 1], [np.nan, np.inf]]),
-            'finite single-precision numbers (got nan in row 2, column 0, and 2 such '
-            'entries in total)',
-        ),
-        (np.array([[0.0], [-np.inf], [0.0]]), '(got -inf in row 1, column 0'),
-        (np.array([[0.0], [1.0], [1e300]]), '(got 1e+300 in row 2, column 0'),
+        (np.zeros(3), 'a matrix of finite numbers'),
+        (np.zeros((3, 0)), 'a row for each of the 3 items (got 3 rows of 0 numbers)'),
+        (np.zeros((3, 2), dtype=complex), "dtype('complex128')"),
+        (np.array([['a'], ['b'], ['c']]), "dtype('<U1')"),
+        (np.zeros((2, 4)), 'a row for each of the 3 items (got 2 rows of 4 numbers)'),
+        (np.array([[0, 1], [0, 1], [np.nan, 1]]), 'got nan in row 2, column 0'),
+        (np.array([[0.0], [1.0], [1e300]]), 'got 1e+300 in row 2, column 0'),
     ],
 )
 def test_read_features_errors(tmp_path: Path, x: np.ndarray, message: str) -> None:
@@ -222,58 +161,31 @@ class Bomb:
         return pytest.fail, ('The file was unpickled',)
 
 
-def test_read_features_never_unpickles(tmp_path: Path) -> None:
-    path = tmp_path / 'text_feat.npy'
+def damaged(path: Path) -> Iterator[bytes]:
     np.save(path, np.array([[Bomb()]]), allow_pickle=True)
-    with pytest.raises(ValueError, match='pickled objects are not loaded'):
-        read_features(str(path), num_items=1)
-
-    path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match='another format, such as a pickle'):
-        read_features(str(path), num_items=1)
-
-
-@pytest.mark.parametrize(
-    ('old', 'new'),
-    [
-        (b'}  ', b'}( '),
-        (b'<f8', b',f8'),
-        (b'(20, 2), }    ', b'(True, 2), }'),
-        (b'(20, 2), }' + b' ' * 20, b'(20, %d)}' % 10**20),
-    ],
-)
-def test_read_features_of_damaged_headers(
-    tmp_path: Path, old: bytes, new: bytes
-) -> None:
-    path = tmp_path / 'text_feat.npy'
+    yield path.read_bytes()
+    yield pickle.dumps(Bomb())
+    yield b''
+    np.savez(path.with_suffix('.npz'), x=np.zeros((2, 2)))
+    yield path.with_suffix('.npz').read_bytes()
     np.save(path, np.zeros((20, 2)))
     content = path.read_bytes()
-    assert old in content
-    path.write_bytes(content.replace(old, new.ljust(len(old)), 1))
-    with pytest.raises(ValueError, match='needs to be a complete array'):
-        read_features(str(path), num_items=1)
+    yield content[:200]
+    yield content.replace(b'}  ', b'}( ')
+    yield content.replace(b'<f8', b',f8')
+    yield content.replace(b'(20, 2), }' + b' ' * 20, b'(20, %d)}' % 10**20)
+
+
+def test_read_features_of_damaged_files(tmp_path: Path) -> None:
+    path = tmp_path / 'text_feat.npy'
+    for content in damaged(path):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"text_feat\.npy' needs to be a matrix"):
+            read_features(str(path), num_items=1)
 
 
 def test_read_ids_of_other_encodings(tmp_path: Path) -> None:
     path = tmp_path / 'item_ids.txt'
     path.write_text('Café\nä\n', encoding='latin-1')
-    message = f"'{path}' needs to be encoded in UTF-8 ('utf-8' codec"
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=r"item_ids.txt' needs .* in UTF-8.*'utf-8'"):
         read_ids(str(path))
-
-
-def test_read_features_of_other_files(tmp_path: Path) -> None:
-    path = tmp_path / 'text_feat.npy'
-    path.write_bytes(b'')
-    with pytest.raises(ValueError, match=r"an array saved via 'numpy\.save'"):
-        read_features(str(path), num_items=1)
-
-    with path.open('wb') as file:
-        np.savez(file, x=np.zeros((2, 2)))
-    with pytest.raises(ValueError, match='a pickle or an archive'):
-        read_features(str(path), num_items=1)
-
-    np.save(path, np.zeros((20, 2)))
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match='needs to be a complete array'):
-        read_features(str(path), num_items=1)

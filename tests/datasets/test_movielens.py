@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lgmrec_pyg.datasets import graph_from_movielens
-from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+from lgmrec_pyg.graph import INTERACTS, describes, get_ids, modalities, validate_graph
 
 FLAGS = '|'.join(['0'] * 19)
 FILES = {
@@ -75,8 +75,8 @@ def test_graph_from_movielens(tmp_path: Path, name: str) -> None:
     root, encoder = write_raw(tmp_path, name), Recorder()
     data = graph_from_movielens(root, name, encoder, split='leave_one_out')
     validate_graph(data)
-    assert data['user'].ids == [1, 12]
-    assert data['item'].ids == [7, 10, 300]
+    assert get_ids(data, 'user') == [1, 12]
+    assert get_ids(data, 'item') == [7, 10, 300]
     # User 1 rated 10, then 7, then 300.
     assert data[INTERACTS].edge_index.tolist() == [[0, 1, 1], [1, 1, 2]]
     assert data[INTERACTS].val_edge_label_index.tolist() == [[0], [0]]
@@ -99,12 +99,12 @@ def test_graph_from_movielens(tmp_path: Path, name: str) -> None:
 def test_graph_from_movielens_options(tmp_path: Path, name: str) -> None:
     root = write_raw(tmp_path, name)
     data = graph_from_movielens(root, name, min_rating=4, val_ratio=0, test_ratio=0)
-    assert data['item'].ids == [7, 300]
+    assert get_ids(data, 'item') == [7, 300]
     assert data[INTERACTS].edge_index.tolist() == [[0, 0, 1], [0, 1, 1]]
     assert modalities(data) == ['genre']
     data = graph_from_movielens(root, name, genres=False, all_items=True, k_core=2)
     validate_graph(data)
-    assert data['item'].ids == [7, 9, 10, 300]
+    assert get_ids(data, 'item') == [7, 9, 10, 300]
     assert modalities(data) == []
 
 
@@ -116,42 +116,31 @@ def test_graph_from_movielens_keeps_half_stars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('name', 'file', 'line', 'message'),
+    ('name', 'file', 'line'),
     [
-        ('100k', 'u.item', '11|Title|1', "24 fields separated by '|' in every line"),
-        ('1m', 'movies.dat', 'x::Title::', "(got 'x::Title::' in line 1)"),
-        ('1m', 'movies.dat', '²::Title::', "(got '²::Title::' in line 1)"),
-        ('1m', 'movies.dat', f'{"9" * 5000}::A::', "(got '99999999"),
-        ('1m', 'ratings.dat', '1::10::3', 'have columns of the types {'),
-        ('1m', 'ratings.dat', '1::10::x::100', 'have columns of the types {'),
-        ('1m', 'ratings.dat', '', '(No columns to parse'),
-        ('1m', 'ratings.dat', f'{"9" * 99}::1::3::1', 'have columns of the types {'),
-        ('100k', 'u1.base', '1\t10\t3\t100\t7', 'have columns of the types {'),
-        ('100k', 'u1.test', '1\t10', 'have columns of the types {'),
-        ('latest-small', 'ml-latest-small/ratings.csv', 'userId,movieId', "'rating'"),
-        (
-            'latest-small',
-            'ml-latest-small/movies.csv',
-            'movieId,title,genres\nx,A,B',
-            'have columns of the types {',
-        ),
-        (
-            'latest-small',
-            'ml-latest-small/movies.csv',
-            'movieId,title,genres\n1,A,B,C',
-            'have columns of the types {',
-        ),
+        ('100k', 'u.item', 'x|Title|1'),
+        ('1m', 'movies.dat', 'x::Title::'),
+        ('1m', 'movies.dat', f'{"9" * 5000}::A::'),
+        ('1m', 'ratings.dat', '1::10::3'),
+        ('1m', 'ratings.dat', '1::10::x::100'),
+        ('1m', 'ratings.dat', ''),
+        ('1m', 'ratings.dat', f'{"9" * 99}::1::3::1'),
+        ('100k', 'u1.base', '1\t10\t3\t100\t7'),
+        ('100k', 'u1.test', '1\t10'),
+        ('latest-small', 'ml-latest-small/ratings.csv', 'userId,movieId'),
+        ('latest-small', 'ml-latest-small/movies.csv', 'movieId,title,genres\nx,A,B'),
+        ('latest-small', 'ml-latest-small/movies.csv', 'movieId,title,genres\n1,A,B,C'),
     ],
 )
 def test_graph_from_movielens_of_malformed_files(
-    tmp_path: Path, name: str, file: str, line: str, message: str
+    tmp_path: Path, name: str, file: str, line: str
 ) -> None:
     root = write_raw(tmp_path, name)
     path = tmp_path / 'raw' / file
     path.write_text(f'{line}\n', encoding='latin-1')
-    with pytest.raises(ValueError, match=re.escape(message)) as info:
+    message = re.escape(f"'{path}' needs to be a table with the columns [")
+    with pytest.raises(ValueError, match=message):
         graph_from_movielens(root, name)
-    assert str(info.value).startswith(f"'{path}' needs to h")
 
 
 def test_graph_from_movielens_errors(tmp_path: Path) -> None:

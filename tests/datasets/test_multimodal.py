@@ -12,7 +12,7 @@ import torch_geometric.transforms as T
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets import AmazonMultimodal, MultimodalDataset
-from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
+from lgmrec_pyg.graph import INTERACTS, describes, get_ids, modalities, validate_graph
 from lgmrec_pyg.storage import fingerprint
 from lgmrec_pyg.transforms import DegreeNorm, StandardizeFeatures, ToAdjacency
 
@@ -47,7 +47,7 @@ def list_files(folder: Path) -> set[str]:
 
 def test_multimodal_dataset(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    with pytest.warns(UserWarning, match='0 of 2 users and 1 of 3 items without'):
+    with pytest.warns(UserWarning, match='0 users and 1 items without'):
         dataset = MultimodalDataset(str(tmp_path), 'shop')
     assert str(dataset) == 'MultimodalDataset()'
     assert len(dataset) == 1
@@ -110,7 +110,7 @@ def test_multimodal_dataset_modalities(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'video_feat\.npy'):
         MultimodalDataset(root, 'shop', ['video', 'text'])
     for selected in [['text', 'text'], ['user']]:
-        with pytest.raises(ValueError, match="'modalities' needs to hold distinct"):
+        with pytest.raises(ValueError, match="'modalities' needs to be a list of dis"):
             MultimodalDataset(root, 'shop', selected)
     with pytest.raises(ValueError, match=r"'modalities' .* a list .* \(got 'text'\)"):
         MultimodalDataset(root, 'shop', 'text')
@@ -122,12 +122,9 @@ def test_multimodal_dataset_transforms(tmp_path: Path) -> None:
     data = open_quietly(root, 'shop', transform=T.ToUndirected())[0]
     assert len(data.edge_types) == 6
     assert len(open_quietly(root, 'shop')[0].edge_types) == 3
-    dataset = open_quietly(
-        root, 'shop', pre_transform=T.ToUndirected(), force_reload=True
-    )
-    assert len(dataset[0].edge_types) == 6
-    with pytest.warns(UserWarning, match='`pre_transform` argument differs'):
-        MultimodalDataset(root, 'shop')
+    for transform, count in [(T.ToUndirected(), 6), (None, 3), (T.ToUndirected(), 6)]:
+        dataset = open_quietly(root, 'shop', pre_transform=transform)
+        assert len(dataset[0].edge_types) == count
 
 
 class Code:
@@ -144,7 +141,7 @@ def test_multimodal_dataset_trusts_no_processed_graph(
     path = open_quietly(str(tmp_path), 'shop').processed_paths[0]
     torch.save(content, path)
     with pytest.raises(
-        ValueError, match=r"shop_image_text_\w+\.pt' needs to hold (tensors|a graph)"
+        ValueError, match=r"shop_image_text_\w+\.pt' needs to be a processed graph"
     ):
         open_quietly(str(tmp_path), 'shop')
     assert not Path('executed').exists()
@@ -153,19 +150,15 @@ def test_multimodal_dataset_trusts_no_processed_graph(
 
 
 @pytest.mark.parametrize('name', ['pre_transform.pt', 'pre_filter.pt'])
-def test_multimodal_dataset_trusts_no_note(
+def test_multimodal_dataset_loads_no_notes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path)
     folder = Path(open_quietly(str(tmp_path), 'shop').processed_dir)
-    for write in (lambda path: torch.save(Code(), path), lambda path: path.touch()):
-        (folder / name).unlink()
-        write(folder / name)
-        with pytest.raises(ValueError, match=f"{name}' needs to hold tensors in plain"):
-            open_quietly(str(tmp_path), 'shop')
+    torch.save(Code(), folder / name)
+    open_quietly(str(tmp_path), 'shop', force_reload=True)
     assert not Path('executed').exists()
-    assert len(open_quietly(str(tmp_path), 'shop', force_reload=True)) == 1
 
 
 def test_multimodal_dataset_keeps_what_transforms_make(tmp_path: Path) -> None:
@@ -194,7 +187,7 @@ def test_multimodal_dataset_copies(tmp_path: Path) -> None:
 
 def test_multimodal_dataset_with_more_rows_than_items(tmp_path: Path) -> None:
     write_folder(tmp_path, num_rows=5)
-    with pytest.warns(UserWarning, match='and 3 of 5 items without a training pair'):
+    with pytest.warns(UserWarning, match='and 3 items without a training pair'):
         data = MultimodalDataset(str(tmp_path), 'shop')[0]
     assert data['item'].num_nodes == 5
     assert data['text'].num_nodes == 5
@@ -219,7 +212,7 @@ def test_multimodal_dataset_with_missing_rows(tmp_path: Path) -> None:
     assert data['item'].num_nodes == 3
 
     np.save(folder / 'text_feat.npy', np.array([[nan, 1], [1, 2], [0, 0]]))
-    with pytest.raises(ValueError, match='nan in row 0, column 0, and 1 such entries'):
+    with pytest.raises(ValueError, match='got nan in row 0, column 0'):
         MultimodalDataset(str(tmp_path), 'shop')
 
 
@@ -229,28 +222,31 @@ def test_multimodal_dataset_with_ids(tmp_path: Path) -> None:
     assert 'ids' not in open_quietly(root, 'shop')[0]['item']
     (folder / 'item_ids.txt').write_text('B2\nB0\nB1\n')
     data = open_quietly(root, 'shop')[0]
-    assert data['item'].ids == ['B2', 'B0', 'B1']
+    assert get_ids(data, 'item') == ['B2', 'B0', 'B1']
     assert 'ids' not in data['user']
 
     # Users without interactions are users nonetheless.
     (folder / 'user_ids.txt').write_bytes('\ufeffä b\r\n7\r\nA1\x85A'.encode())
     data = open_quietly(root, 'shop')[0]
-    assert data['user'].ids == ['ä b', '7', 'A1\x85A']
+    assert get_ids(data, 'user') == ['ä b', '7', 'A1\x85A']
     assert data['user'].num_nodes == 3
     validate_graph(data)
     data = T.ToUndirected()(data)
-    assert data['user'].ids == ['ä b', '7', 'A1\x85A']
+    assert get_ids(data, 'user') == ['ä b', '7', 'A1\x85A']
 
 
 @pytest.mark.parametrize(
     ('name', 'text', 'message'),
     [
-        ('user', 'A0\n', 'an id for each of the 2 users (got 1)'),
-        ('item', 'B0\nB1\n', 'an id for each of the 3 items (got 2)'),
-        ('item', 'B0\nB1\nB2\nB3\n', 'have a row for each of the 4 items (got 3 rows)'),
-        ('item', 'B0\nB1\nB0\n', "each once (got 'B0' of line 1 again in line 3)"),
-        ('item', 'B0\n\nB1\n', 'one id per line, each once (got none in line 2)'),
-        ('user', '', 'one id per line, each once (got none in line 1)'),
+        (
+            'user',
+            'A0\n',
+            "of node type 'user' needs to be a list of 2 ids (got 1",
+        ),
+        ('item', 'B0\nB1\nB2\nB3\n', 'have a row for each of the 4 items (got 3 rows'),
+        ('item', 'B0\nB1\nB0\n', "each once (got 'B0' in line 3)"),
+        ('item', 'B0\n\nB1\n', "each once (got '' in line 2)"),
+        ('user', '', "each once (got '' in line 1)"),
     ],
 )
 def test_multimodal_dataset_with_wrong_ids(
@@ -282,17 +278,16 @@ def test_from_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_files(folder) == {'shop.inter', 'image_feat.npy', 'text_feat.npy'}
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason='the superuser may write anywhere')
 def test_multimodal_dataset_in_read_only_folder(tmp_path: Path) -> None:
     folder = write_folder(tmp_path)
     folder.chmod(stat.S_IREAD | stat.S_IEXEC)
     try:
-        before = list_files(folder)
-        with pytest.raises(PermissionError, match="a writable directory as 'processed"):
+        with pytest.raises(PermissionError, match='choose a folder that you may write'):
             MultimodalDataset(str(tmp_path), 'shop')
         out = tmp_path / 'out' / 'nested'
         dataset = open_quietly(str(tmp_path), 'shop', processed_dir=str(out))
         assert dataset[0]['item'].num_nodes == 3
-        assert list_files(folder) == before
     finally:
         folder.chmod(stat.S_IRWXU)
 
@@ -300,8 +295,8 @@ def test_multimodal_dataset_in_read_only_folder(tmp_path: Path) -> None:
 def test_multimodal_dataset_with_blocked_processed_dir(tmp_path: Path) -> None:
     write_folder(tmp_path)
     (tmp_path / 'file').touch()
-    with pytest.raises(PermissionError, match=r"cannot be written to '.*/file'"):
-        MultimodalDataset(str(tmp_path), 'shop', processed_dir=str(tmp_path / 'file'))
+    with pytest.raises(OSError, match=r"/file/.*' cannot be written .*: choose a"):
+        open_quietly(str(tmp_path), 'shop', processed_dir=str(tmp_path / 'file'))
 
 
 def test_multimodal_dataset_with_missing_files(tmp_path: Path) -> None:
@@ -320,7 +315,7 @@ def test_multimodal_dataset_with_missing_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('rows', 'num_rows', 'message'),
     [
-        ('0\t0\t5\n', 3, "column 'x_label' (got '5' in line 2)"),
+        ('0\t0\t5\n', 3, "'x_label': 5}"),
         (ROWS, 2, "image_feat.npy' needs to have a row for each of the 3 items"),
     ],
 )
@@ -339,7 +334,7 @@ def test_multimodal_dataset_keeps_old_files_on_errors(tmp_path: Path) -> None:
     open_quietly(str(tmp_path), 'shop')
     (folder / 'shop.inter').write_text('userID\titemID\tx_label\n')
     before = list_files(folder)
-    with pytest.raises(ValueError, match='at least one training pair'):
+    with pytest.raises(ValueError, match='no training pair'):
         MultimodalDataset(str(tmp_path), 'shop')
     assert list_files(folder) == before
 
@@ -348,7 +343,6 @@ def test_multimodal_dataset_leaves_no_partial_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_folder(tmp_path)
-    before = list_files(folder)
 
     def save_half(cls: type, data_list: list[HeteroData], path: str) -> None:
         Path(path).write_bytes(b'half')
@@ -357,7 +351,7 @@ def test_multimodal_dataset_leaves_no_partial_file(
     monkeypatch.setattr(MultimodalDataset, 'save', classmethod(save_half))
     with pytest.raises(OSError, match='disk full'):
         open_quietly(str(tmp_path), 'shop')
-    assert list_files(folder) == before
+    assert list_files(folder / 'processed') == set()
 
 
 def test_multimodal_dataset_with_unequal_rows(tmp_path: Path) -> None:

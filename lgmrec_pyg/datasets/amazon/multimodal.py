@@ -4,15 +4,25 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from lgmrec_pyg.datasets.amazon.conversion import convert_amazon
-from lgmrec_pyg.datasets.amazon.download import SOURCE, download_amazon
-from lgmrec_pyg.datasets.amazon.publish import finish_publishing, locked
-from lgmrec_pyg.datasets.amazon.raw import BASE_URL, CATEGORIES
+from lgmrec_pyg.datasets._download import DownloadError, download
+from lgmrec_pyg.datasets.amazon.conversion import (
+    BASE_URL,
+    CATEGORIES,
+    FILES,
+    convert_amazon,
+    finish_conversion,
+    raw_path,
+    raw_url,
+)
 from lgmrec_pyg.datasets.multimodal import ID_FILES, SUFFIX, MultimodalDataset
-from lgmrec_pyg.datasets.read_only import refuse_read_only
 from lgmrec_pyg.encoders import SentenceEncoder
 from lgmrec_pyg.graph import ITEM
+from lgmrec_pyg.storage.atomic import locked
 
+SOURCE = (
+    'They are distributed as part of MMRec (https://github.com/enoche/MMRec), see its '
+    'data folder.'
+)
 NAMES = tuple(CATEGORIES)
 MODALITIES = ('image', 'text')
 
@@ -32,6 +42,11 @@ class AmazonMultimodal(MultimodalDataset):
     sentence embeddings of the titles, brands, categories and descriptions.
     Items without an image or a text lack the modality.
     The visual features of Clothing alone take up 18 GB.
+
+    Baby has 19,445 users, 7,050 items and 160,792 interactions, Sports 35,598,
+    18,357 and 296,337, and Clothing 39,387, 23,033 and 278,677. Images have 4,096
+    features, and texts 384.
+
     Once converted, the files are ready-made: a folder keeps its split and its
     features, so use another :obj:`root` for another :obj:`split_seed` or
     :obj:`text_encoder`.
@@ -42,19 +57,8 @@ class AmazonMultimodal(MultimodalDataset):
             :obj:`"clothing"`).
         modalities (List[str], optional): The modalities to read.
             (default: :obj:`("image", "text")`)
-        transform (callable, optional): A function/transform that takes in an
-            :class:`~torch_geometric.data.HeteroData` object and returns a
-            transformed version. The data object will be transformed before
-            every access. (default: :obj:`None`)
-        pre_transform (callable, optional): A function/transform that takes in
-            an :class:`~torch_geometric.data.HeteroData` object and returns a
-            transformed version. The data object will be transformed before
-            being saved to disk. (default: :obj:`None`)
-        force_reload (bool, optional): Whether to re-process the dataset.
-            (default: :obj:`False`)
-        processed_dir (str, optional): The directory of the processed dataset.
-            If set to :obj:`None`, will use :obj:`<root>/<name>/processed`.
-            (default: :obj:`None`)
+        transform, pre_transform, force_reload, processed_dir (optional): See
+            :class:`MultimodalDataset`.
         download (bool, optional): If set to :obj:`False`, will neither download
             nor convert anything. (default: :obj:`True`)
         text_encoder (callable, optional): A function that takes in a list of
@@ -70,33 +74,6 @@ class AmazonMultimodal(MultimodalDataset):
     Raises:
         FileNotFoundError: If the files are missing and cannot be downloaded.
         ImportError: If :obj:`sentence-transformers` is needed, but missing.
-
-    **STATS:**
-
-    .. list-table::
-        :widths: 10 10 10 10 20
-        :header-rows: 1
-
-        * - Name
-          - #users
-          - #items
-          - #interactions
-          - #features
-        * - Baby
-          - 19,445
-          - 7,050
-          - 160,792
-          - image 4,096, text 384
-        * - Sports
-          - 35,598
-          - 18,357
-          - 296,337
-          - image 4,096, text 384
-        * - Clothing
-          - 39,387
-          - 23,033
-          - 278,677
-          - image 4,096, text 384
     """
 
     source = SOURCE
@@ -138,29 +115,47 @@ class AmazonMultimodal(MultimodalDataset):
     def download(self) -> None:
         r"""Downloads and converts the files, as far as there are none."""
         inter = self.raw_file_names[0]
-        if not self._may_download or not set(self.modalities) <= set(MODALITIES):
-            return
-        refuse_read_only(self.raw_dir)
-        with locked(osp.join(self.raw_dir, 'raw')):
-            finish_publishing(self.raw_dir, last=inter)
-            files = set(os.listdir(self.raw_dir))
-            kinds = [m for m in self.modalities if m + SUFFIX not in files]
-            if inter not in files and not any(f.endswith(SUFFIX) for f in files):
-                self._prepare(['reviews', *kinds])
-            elif {inter, ID_FILES[ITEM]} <= files and kinds:
-                self._prepare(kinds)
+        if self._may_download and set(self.modalities) <= set(MODALITIES):
+            os.makedirs(self.raw_dir, exist_ok=True)
+            with locked(self.raw_dir):
+                finish_conversion(self.raw_dir, last=inter)
+                files = set(os.listdir(self.raw_dir))
+                kinds = [m for m in self.modalities if m + SUFFIX not in files]
+                if inter not in files and not any(f.endswith(SUFFIX) for f in files):
+                    self._prepare(['reviews', *kinds])
+                elif {inter, ID_FILES[ITEM]} <= files and kinds:
+                    self._prepare(kinds)
+        if not all(map(osp.isfile, self.raw_paths)):
+            super().download()
 
     def _prepare(self, kinds: list[str]) -> None:
         encoder = self._text_encoder
         if 'text' in kinds and encoder is None:
-            try:
-                encoder = SentenceEncoder()
-            except ImportError as error:
-                raise ImportError(
-                    f"{error}\nOr pass another 'text_encoder', or 'modalities' without "
-                    f"'text', or place ready-made files in '{self.raw_dir}'. "
-                    f'{self.source}'
-                ) from error
-        download_amazon(self.raw_dir, self.name, kinds, encoder, self._base_url)
+            encoder = SentenceEncoder()
+        for kind in sorted(kinds, key=list(FILES).index):  # From small to large.
+            if kind == 'image' and encoder is not None:
+                encoder(['A baby bottle.'])  # Before gigabytes are downloaded.
+            self._fetch(kind, kinds)
         modalities = [kind for kind in kinds if kind in MODALITIES]
         convert_amazon(self.raw_dir, self.name, modalities, encoder, self._split_seed)
+
+    def _fetch(self, kind: str, kinds: list[str]) -> str:
+        urls = {kind: raw_url(self.name, kind, self._base_url) for kind in kinds}
+        paths = {kind: raw_path(self.raw_dir, self.name, kind) for kind in kinds}
+        try:
+            return download(urls[kind], paths[kind])
+        except DownloadError as error:
+            missing = [urls[kind] for kind in kinds if not osp.isfile(paths[kind])]
+            raise FileNotFoundError(f'{error}.\n{self._ways_out(missing)}') from None
+
+    def _ways_out(self, urls: list[str]) -> str:
+        lines = [
+            f'Or fetch the following files by hand, e.g., in a browser, and place them '
+            f"in '{osp.join(self.raw_dir, 'raw')}' as they are:",
+            *(f'  {url}' for url in urls),
+        ]
+        if not osp.isfile(self.raw_paths[0]):  # Others have items in another order.
+            names = ', '.join(self.raw_file_names)
+            lines.append(f"Or place ready-made files in '{self.raw_dir}': {names}.")
+            lines.append(SOURCE)
+        return '\n'.join(lines)

@@ -1,33 +1,38 @@
+import csv
 import gzip
+import io
 import os
 import os.path as osp
 import warnings
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.typing import EdgeType
 
-from lgmrec_pyg.datasets.ogb.mapping import mapping_path, read_ids
-from lgmrec_pyg.datasets.ogb.package import import_ogb, quiet
-from lgmrec_pyg.datasets.ogb.pairs import SPLITS, read_pairs
-from lgmrec_pyg.datasets.ogb.save import folder_name
-from lgmrec_pyg.graph import INTERACTS, ITEM, USER, describes, validate_graph
-
-DAMAGE = (
-    AssertionError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    gzip.BadGzipFile,
-    zipfile.BadZipFile,
-    zlib.error,
+from lgmrec_pyg.datasets.ogb.package import (
+    MAPPING,
+    SPLITS,
+    allow_ogb_files,
+    folder_name,
+    import_ogb,
+    quiet,
 )
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    USER,
+    IdMap,
+    describes,
+    set_ids,
+    validate_graph,
+)
+from lgmrec_pyg.storage import reading
+
+# As in ogbl-biokg and in ogbl-citation2:
+ENDS = {'head': 'tail', 'source_node': 'target_node'}
 
 
 def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> HeteroData:
@@ -60,7 +65,7 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
             (default: :obj:`None`)
 
     Raises:
-        FileNotFoundError: If the folder or a file in it is missing.
+        FileNotFoundError: If the folder is missing.
         ImportError: If :obj:`ogb` is not installed.
         ValueError: If a file is malformed or holds more than arrays in plain
             containers, or if there are no such interactions.
@@ -71,11 +76,12 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
     data = HeteroData()
     for node_type, source in ((USER, edge_type[0]), (ITEM, edge_type[2])):
         data[node_type].num_nodes = graph['num_nodes_dict'][source]
-        path = mapping_path(folder, source)
+        path = osp.join(folder, MAPPING.format(source))
         if osp.isfile(path):
-            data[node_type].ids = read_ids(path, data[node_type].num_nodes)
-    relation = _relation(graph, edge_type)
-    pairs = read_pairs(osp.join(folder, 'split'), edge_type, relation)
+            set_ids(data, node_type, _read_ids(path, data[node_type].num_nodes))
+    pairs = _read_pairs(
+        osp.join(folder, 'split'), edge_type, _relation(graph, edge_type)
+    )
     for split, key in SPLITS.items():
         data[INTERACTS][key] = pairs[split]
     left_out = _add_modalities(data, graph, edge_type)
@@ -93,44 +99,30 @@ def _find(root: str, name: str) -> str:
     folder = folder_name(name)
     nested = osp.join(f'submission_{folder}', folder.removeprefix('ogbl_'))
     paths = [osp.join(root, folder), osp.join(root, nested)]
-    for path in paths:
-        if osp.isdir(path):
-            return path
+    for path in filter(osp.isdir, paths):
+        return path
     raise FileNotFoundError(f"Dataset '{name}' needs to be in one of {paths}")
 
 
 def _read_graph(raw: str) -> dict[str, Any]:
     readers = import_ogb('io.read_graph_raw')
-    files, options = os.listdir(raw), {}
-    if 'edge_index_dict.npz' in files:
-        reader = readers.read_binary_heterograph_raw
-    elif 'triplet-type-list.csv.gz' in files:
-        reader = readers.read_csv_heterograph_raw
-        if any('edge_reltype.csv.gz' in names for *_, names in os.walk(raw)):
-            options['additional_edge_files'] = ['edge_reltype']
-    elif 'data.npz' in files or 'edge.csv.gz' in files:
-        raise ValueError(
-            f"'{raw}' needs to hold a heterogeneous graph of OGB, since a "
-            f'homogeneous one does not tell users from items'
-        )
-    else:
-        raise FileNotFoundError(f"'{raw}' needs to hold a graph of OGB (got {files})")
-    try:
-        with quiet():
-            graph: dict[str, Any] = reader(raw, **options)[0]
+    needs = 'a complete heterogeneous graph of OGB, which tells users from items'
+    with reading(raw, needs), quiet():
+        if osp.isfile(osp.join(raw, 'edge_index_dict.npz')):
+            graph: dict[str, Any] = readers.read_binary_heterograph_raw(raw)[0]
+        else:
+            names = [name for *_, names in os.walk(raw) for name in names]
+            further = ['edge_reltype'] * ('edge_reltype.csv.gz' in names)
+            graph = readers.read_csv_heterograph_raw(raw, False, [], further)[0]
         ends = {end for key in graph['edge_index_dict'] for end in key[::2]}
         counts = graph['num_nodes_dict']
         graph['num_nodes_dict'] = {end: int(counts[end]) for end in ends}
-        if 'node_feat_dict.npz' in files:
+        path = osp.join(raw, 'node_feat_dict.npz')
+        if osp.isfile(path):
             # The reader sorts modalities, but models may anchor on the first:
-            with np.load(osp.join(raw, 'node_feat_dict.npz')) as stored:
-                order = stored.files
-            features = graph['node_feat_dict']
-            graph['node_feat_dict'] = {key: features[key] for key in order}
-    except DAMAGE as error:
-        raise ValueError(
-            f"'{raw}' needs to hold a complete graph of OGB ({error})"
-        ) from error
+            with np.load(path) as stored:
+                features = graph['node_feat_dict']
+                graph['node_feat_dict'] = {key: features[key] for key in stored.files}
     return graph
 
 
@@ -159,6 +151,63 @@ def _relation(graph: dict[str, Any], edge_type: EdgeType) -> int | None:
             f"or the dataset needs to hold 'edge_reltype' (got {edge_type})"
         )
     return None
+
+
+def _read_ids(path: str, num_nodes: int) -> list[Any]:
+    r"""Reads the ids of nodes, as integers if all of them are whole numbers
+    without quotation marks, or as strings otherwise.
+    """
+    with (
+        reading(path, f'a map of {num_nodes} indices to unique ids'),
+        gzip.open(path, 'rt', encoding='utf-8', newline='') as file,
+    ):
+        body = file.read().partition('\n')[2]
+        rows = [row for row in csv.reader(io.StringIO(body, newline='')) if row]
+        names = {int(row[0]): row[1] for row in rows}
+        ids: list[Any] = [names[index] for index in range(len(rows))]
+        if '"' not in body and all(x.lstrip('-').isdecimal() for x in ids):
+            numbers = list(map(int, ids))
+            ids = numbers if list(map(str, numbers)) == ids else ids
+        if len(ids) != num_nodes:
+            raise ValueError(f'got {len(ids)}')
+        return IdMap(ids).ids
+
+
+def _read_pairs(
+    folder: str, edge_type: EdgeType, relation: int | None
+) -> dict[str, Tensor]:
+    names = os.listdir(folder)
+    if len(names) != 1:
+        raise ValueError(f"'{folder}' needs to hold a single split (got {names})")
+    whole = osp.join(folder, names[0], 'split_dict.pt')
+    out = {}
+    for split in SPLITS:
+        path = osp.join(folder, names[0], f'{split}.pt')
+        path = whole if osp.isfile(whole) else path
+        needs = (
+            "of pairs: 'head' and 'tail', 'source_node' and 'target_node', or 'edge'"
+        )
+        with reading(path, needs), allow_ogb_files():
+            part = torch.load(path, map_location='cpu', weights_only=True)
+            part = part[split] if path == whole else part
+            out[split] = _to_pairs(part, edge_type, relation)
+    return out
+
+
+def _to_pairs(
+    part: dict[str, Any], edge_type: EdgeType, relation: int | None
+) -> Tensor:
+    if 'edge' in part:
+        return torch.as_tensor(part['edge']).t().contiguous()
+    (key,) = ENDS.keys() & part.keys()
+    pairs = torch.stack([torch.as_tensor(part[name]) for name in (key, ENDS[key])])
+    mask = torch.ones(pairs.size(1), dtype=torch.bool)
+    if 'head_type' in part:
+        ends = zip(part['head_type'], part['tail_type'], strict=True)
+        mask &= torch.tensor([pair == edge_type[::2] for pair in ends]).bool()
+    if relation is not None:
+        mask &= torch.as_tensor(part['relation']) == relation
+    return pairs[:, mask]
 
 
 def _add_modalities(

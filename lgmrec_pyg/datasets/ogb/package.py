@@ -1,6 +1,8 @@
 import contextlib
 import importlib
 import io
+import os.path as osp
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,10 @@ import torch
 from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.storage import GlobalStorage
 
+from lgmrec_pyg.graph import LABELS
+
+SPLITS = dict(zip(('train', 'valid', 'test'), ('edge_index', *LABELS), strict=True))
+MAPPING = osp.join('mapping', '{}_entidx2name.csv.gz')
 CONTAINERS = [DataEdgeAttr, DataTensorAttr, GlobalStorage]
 
 
@@ -31,10 +37,9 @@ def allow_ogb_files() -> Iterator[None]:
 
     .. note::
 
-        The dataset classes of :obj:`ogb` without a framework, such as
-        :obj:`LinkPropPredDataset`, cache in a version of the pickle format
-        that :meth:`torch.load` reads without restrictions only. That cache
-        stays refused; the classes for PyG read all of the same datasets.
+        The caches of :obj:`LinkPropPredDataset` stay refused, in a format that
+        :meth:`torch.load` reads without restrictions only:
+        :obj:`PygLinkPropPredDataset` reads all of the same datasets.
     """
     # NumPy 1 and 2 pickle arrays and scalars by functions of these two modules,
     # and empty arrays by an empty 'bytes'.
@@ -51,14 +56,7 @@ def allow_ogb_files() -> Iterator[None]:
 
 
 def import_ogb(module: str) -> Any:
-    r"""Imports a module of the optional :obj:`ogb` package.
-
-    Args:
-        module (str): The name of the module, *e.g.*, :obj:`"linkproppred"`.
-
-    Raises:
-        ImportError: If the package is not installed.
-    """
+    r"""Imports a module of the optional :obj:`ogb` package."""
     try:
         return importlib.import_module(f'ogb.{module}')
     except ImportError as error:
@@ -73,3 +71,13 @@ def quiet() -> Iterator[None]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         yield
+
+
+def folder_name(name: str) -> str:
+    r"""Returns how :obj:`ogb` names the folder of a dataset."""
+    if not re.fullmatch(r'ogbl(-\w+)+', name):
+        raise ValueError(
+            f"'name' needs to be 'ogbl-' and letters, digits or underscores, such as "
+            f"'ogbl-clothing' (got '{name}')"
+        )
+    return name.replace('-', '_')

@@ -1,28 +1,37 @@
+import copy
+import csv
+import gzip
 import os
 import os.path as osp
-import re
 import tempfile
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.ogb.mapping import check_ids, write_mapping
-from lgmrec_pyg.datasets.ogb.package import import_ogb, quiet
-from lgmrec_pyg.datasets.ogb.pairs import SPLITS, to_split
+from lgmrec_pyg.datasets.ogb.package import (
+    MAPPING,
+    SPLITS,
+    folder_name,
+    import_ogb,
+    quiet,
+)
 from lgmrec_pyg.graph import (
     INTERACTS,
     ITEM,
     USER,
     describes,
+    get_ids,
     modalities,
-    training_pairs,
     validate_graph,
 )
 
 RESERVED = ('file', 'allow_pickle')
+README = """\
+Each `<type>_entidx2name.csv.gz` maps the indices of nodes to their ids: strings
+within quotation marks, or integers. Without such a file, the indices are the ids.
+"""
 
 
 def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) -> str:
@@ -49,9 +58,7 @@ def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) ->
             split_edge = dataset.get_edge_split()
 
     The folder is written aside, as :obj:`<root>/.ogbl_*`, which a killed writer
-    leaves behind, and put in its place at the end. The split and the meta
-    information, which :obj:`ogb` writes via :meth:`torch.save`, hold arrays,
-    strings and numbers: :meth:`allow_ogb_files` is enough to read them.
+    leaves behind, and put in its place at the end.
 
     .. note::
 
@@ -79,64 +86,71 @@ def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) ->
     root = osp.abspath(osp.expanduser(root))
     folder = osp.join(root, folder_name(name))
     validate_graph(data)
-    check_ids(data)
-    _check_fits(data)
+    for node_type in (USER, ITEM):
+        get_ids(data, node_type)
+    left_out = _left_out(data)
+    if left_out:
+        raise ValueError(
+            f'The graph needs to be as it is before transforms, since the format of '
+            f'OGB has no place for {left_out}'
+        )
     if osp.lexists(folder) and not overwrite:
         raise FileExistsError(f"'{folder}' exists: pass 'overwrite=True' to replace it")
     os.makedirs(root, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.ogbl_', dir=root) as partial:
         written = _write(data, name, partial, folder)
-        _sync(written)
-        _move(written, folder, aside=osp.join(partial, 'replaced'))
+        for parent, _, names in os.walk(written):
+            for path in names:
+                with open(osp.join(parent, path), 'rb+') as file:
+                    os.fsync(file.fileno())
+        aside = osp.join(partial, 'replaced')
+        if osp.lexists(folder):
+            os.rename(folder, aside)
+        try:
+            os.rename(written, folder)
+        except OSError:
+            if osp.lexists(aside):
+                os.rename(aside, folder)
+            raise
     return folder
 
 
-def folder_name(name: str) -> str:
-    if not re.fullmatch(r'ogbl(-\w+)+', name):
-        raise ValueError(
-            f"'name' needs to be 'ogbl-' and letters, digits or underscores, such as "
-            f"'ogbl-clothing' (got '{name}')"
-        )
-    return name.replace('-', '_')
-
-
-def _check_fits(data: HeteroData) -> None:
+def _left_out(data: HeteroData) -> list[str]:
     held: dict[Any, set[str]] = {key: {'num_nodes', 'ids'} for key in (USER, ITEM)}
     held[INTERACTS] = set(SPLITS.values())
+    out = []
     for modality in modalities(data):
         held[modality] = {'x', 'num_nodes'}
         held[describes(modality)] = {'edge_index'}
-        x, joined = data[modality].x, '___'.join(describes(modality))
-        if x.dtype != torch.float32:
-            raise ValueError(
-                f"'x' of node type '{modality}' needs to be in single precision, to "
-                f"which OGB would round it (got {x.dtype}): convert it via 'x.float()'"
-            )
+        if data[modality].x.dtype != torch.float32:
+            out.append(f"{data[modality].x.dtype} of '{modality}'")
         # OGB joins the names of edge types, and passes those of node types on as
         # the names of arguments:
-        if joined.split('___') != [*describes(modality)] or modality in RESERVED:
-            raise ValueError(
-                f"Modalities need to be named without '___' and trailing '_', and "
-                f"none of {RESERVED} (got '{modality}')"
-            )
+        parts = '___'.join(describes(modality)).split('___')
+        if parts != [*describes(modality)] or modality in RESERVED:
+            out.append(f"the name of '{modality}'")
     keys = ['graph', *data.node_types, *data.edge_types]
     for key, store in zip(keys, data.stores, strict=True):
         further = set(store.keys()) - held.get(key, set())
-        if further:
-            raise ValueError(
-                f'The graph needs to be as it is before transforms, since the format '
-                f"of OGB has no place for {sorted(further)} of '{key}'"
-            )
+        out += [f"'{name}' of '{key}'" for name in sorted(further)]
+    return out
 
 
 def _write(data: HeteroData, name: str, partial: str, folder: str) -> str:
-    mapping = write_mapping(data, partial)
+    mapping = _write_mapping(data, partial)
+    data = copy.copy(data).cpu().detach()
+    edges, x = data.collect('edge_index'), data.collect('x', allow_empty=True)
+    graph = {
+        'edge_index_dict': {key: index.numpy() for key, index in edges.items()},
+        'num_nodes_dict': {key: int(data[key].num_nodes) for key in data.node_types},
+        'node_feat_dict': {key: rows.numpy() for key, rows in x.items()} or None,
+    }
     with quiet():
         root = osp.join(partial, 'submission')
         saver = import_ogb('io').DatasetSaver(name, True, 1, root=root)
         written: str = saver.dataset_dir
-        saver.save_graph_list([_to_graph(data)])
-        saver.save_split(to_split(data), 'default')
+        saver.save_graph_list([graph])
+        saver.save_split(_to_split(data), 'default')
         saver.copy_mapping_dir(mapping)
         saver.save_task_info('link prediction', 'recall@20')
         # The meta information names where the dataset will be, not where it is:
@@ -146,34 +160,29 @@ def _write(data: HeteroData, name: str, partial: str, folder: str) -> str:
     return written
 
 
-def _to_graph(data: HeteroData) -> dict[str, Any]:
-    names = modalities(data)
-    edges = {describes(name): data[describes(name)].edge_index for name in names}
-    edges[INTERACTS] = training_pairs(data)
-    return {
-        'edge_index_dict': {key: _array(value) for key, value in edges.items()},
-        'num_nodes_dict': {n: int(data[n].num_nodes) for n in [USER, ITEM, *names]},
-        'node_feat_dict': {name: _array(data[name].x) for name in names} or None,
-    }
+def _to_split(data: HeteroData) -> dict[str, dict[str, Any]]:
+    out = {}
+    for split, key in SPLITS.items():
+        users, items = data[INTERACTS].get(key, torch.empty(2, 0).long()).numpy()
+        out[split] = {
+            'head_type': [USER] * len(users),
+            'head': users,
+            'relation': np.zeros_like(users),
+            'tail_type': [ITEM] * len(items),
+            'tail': items,
+        }
+    return out
 
 
-def _array(value: Tensor) -> np.ndarray:
-    return value.detach().cpu().numpy()
-
-
-def _sync(folder: str) -> None:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with open(osp.join(parent, name), 'rb+') as file:
-                os.fsync(file.fileno())
-
-
-def _move(written: str, folder: str, aside: str) -> None:
-    if osp.lexists(folder):
-        os.rename(folder, aside)
-    try:
-        os.rename(written, folder)
-    except OSError:
-        if osp.lexists(aside):
-            os.rename(aside, folder)
-        raise
+def _write_mapping(data: HeteroData, folder: str) -> str:
+    os.mkdir(osp.join(folder, 'mapping'))
+    with open(osp.join(folder, 'mapping', 'README.md'), 'w') as file:
+        file.write(README)
+    for node_type in (USER, ITEM):
+        if 'ids' in data[node_type]:
+            path = osp.join(folder, MAPPING.format(node_type))
+            with gzip.open(path, 'wt', encoding='utf-8', newline='') as file:
+                writer = csv.writer(file, 'unix', quoting=csv.QUOTE_NONNUMERIC)
+                writer.writerow(['ent idx', 'ent name'])
+                writer.writerows(enumerate(get_ids(data, node_type) or []))
+    return osp.join(folder, 'mapping')

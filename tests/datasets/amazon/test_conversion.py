@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +12,10 @@ from amazon_files import ASINS, USERS, product, review, write_baby, write_lines
 from torch import Tensor
 
 from lgmrec_pyg.datasets import MultimodalDataset
-from lgmrec_pyg.datasets.amazon.conversion import convert_amazon, split_reviews
-from lgmrec_pyg.datasets.amazon.raw import product_text
+from lgmrec_pyg.datasets.amazon import conversion, convert_amazon
+from lgmrec_pyg.datasets.amazon.conversion import product_text
 from lgmrec_pyg.datasets.layout import read_interactions
-from lgmrec_pyg.graph import INTERACTS, describes, validate_graph
+from lgmrec_pyg.graph import INTERACTS, describes, get_ids, validate_graph
 
 FILES = [
     'baby.inter',
@@ -77,8 +80,8 @@ def test_convert_amazon_can_be_read(tmp_path: Path) -> None:
     convert(folder)
     data = MultimodalDataset(str(tmp_path), 'baby')[0]
     validate_graph(data)
-    assert data['user'].ids == sorted(USERS[:-1])
-    assert data['item'].ids == ASINS[:-1]
+    assert get_ids(data, 'user') == sorted(USERS[:-1])
+    assert get_ids(data, 'item') == ASINS[:-1]
     assert data['image'].x.size() == (7, 4096)
     assert data['text'].x.size() == (7, 3)
     for modality, missing in [('image', 4), ('text', 2)]:
@@ -133,9 +136,7 @@ def test_convert_amazon_all_or_nothing(tmp_path: Path) -> None:
 
     path = tmp_path / 'raw' / 'image_features_Baby.b'
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(
-        ValueError, match=r'Baby\.b. is damaged .record 8 is incomplete'
-    ):
+    with pytest.raises(ValueError, match=r'Baby\.b. needs to be undamaged: delete it'):
         convert(tmp_path)
     assert list_files(tmp_path) == []
     (tmp_path / 'raw' / 'meta_Baby.json.gz').unlink()
@@ -186,8 +187,47 @@ def test_split_reviews_of_nested_cores() -> None:
     pairs += [('u5', f'i{j}') for j in [0, 1, 2, 3, 9]]
     pairs += [(f'u{i}', 'i9') for i in range(3)] + [('u6', 'i9')]
     reviews = pd.DataFrame(pairs, columns=['user_id', 'item_id']).assign(timestamp=0)
-    frame = split_reviews(reviews)
+    frame = conversion._split(reviews, seed=0)
     assert sorted(frame['user_id'].unique()) == [f'u{i}' for i in range(5)]
     assert sorted(frame['item_id'].unique()) == [f'i{i}' for i in range(5)]
     assert frame[['userID', 'itemID']].max().tolist() == [4, 4]
     assert len(frame) == 25
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from lgmrec_pyg.datasets import convert_amazon
+
+def kill(function):
+    def killed(*args):
+        global step
+        if '.complete' in str(args):
+            step -= 1
+            if step < 0:
+                os.kill(os.getpid(), 9)
+        return function(*args)
+    return killed
+
+step = int(sys.argv[2])
+for name in ('rename', 'replace', 'rmdir'):
+    setattr(os, name, kill(getattr(os, name)))
+convert_amazon(sys.argv[1], 'baby', ['image'], progress=False)
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='needs signals')
+def test_convert_amazon_when_killed(tmp_path: Path) -> None:
+    # The folder of four files is renamed, these move, and the folder is removed.
+    for step in (0, 3, 5):
+        folder = tmp_path / str(step)
+        write_baby(folder / 'raw')
+        args = [sys.executable, '-c', KILLED, str(folder), str(step)]
+        assert subprocess.run(args).returncode == -9
+        found = list_files(folder)
+        assert 'baby.inter' not in found or {*FILES} - {*found} == {'text_feat.npy'}
+        conversion.finish_conversion(str(folder), last='baby.inter')
+        found = [name for name in list_files(folder) if name != '.staged']
+        assert found == ([] if step == 0 else [f for f in FILES if 'text' not in f])
+        convert(folder, ('image', 'text'))
+        assert list_files(folder) == FILES

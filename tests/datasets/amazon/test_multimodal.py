@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from amazon_files import ASINS, write_baby
-from file_server import FileServer, breaking_after, corrupting, sending
+from file_server import FileServer, breaking_after, sending
 from torch import Tensor
 
 from lgmrec_pyg.datasets import AmazonMultimodal
-from lgmrec_pyg.datasets.amazon.raw import raw_url
+from lgmrec_pyg.datasets.amazon.conversion import raw_url
+from lgmrec_pyg.graph import get_ids
 
 KINDS = ('reviews', 'text', 'image')
 
@@ -50,7 +51,7 @@ def test_amazon_multimodal_downloads(tmp_path: Path, server: FileServer) -> None
     data = dataset[0]
     assert data.node_types == ['user', 'item', 'image', 'text']
     assert (data['user'].num_nodes, data['item'].num_nodes) == (11, 8)
-    assert data['item'].ids == ASINS[:-1]
+    assert get_ids(data, 'item') == ASINS[:-1]
     assert data['image'].x.size() == (7, 4096)
     assert data['text'].x.size() == (7, 2)
     assert [path for path, _ in server.requests] == [
@@ -66,13 +67,11 @@ def test_amazon_multimodal_downloads(tmp_path: Path, server: FileServer) -> None
 def test_amazon_multimodal_over_a_bad_connection(
     tmp_path: Path, server: FileServer
 ) -> None:
-    server.behaviours = [breaking_after(400), sending(), corrupting]
+    server.files[raw_url('baby', 'image', '/a')] *= 8  # Repeated records do no harm.
+    server.behaviours = [sending(), sending(), breaking_after(2**20)]
     data = open_baby(tmp_path, server)[0]
     assert data['image'].x.size() == (7, 4096)
-    assert [requested for _, requested in server.requests] == [
-        *[None, 'bytes=400-'],
-        *[None] * 3,
-    ]
+    assert [r is None for _, r in server.requests] == [True, True, True, False]
 
 
 def test_amazon_multimodal_adds_modalities(tmp_path: Path, server: FileServer) -> None:
@@ -103,7 +102,7 @@ def test_amazon_multimodal_without_a_connection(
     message = str(info.value)
     folder = tmp_path / 'baby'
     for text in [
-        "Dataset 'baby' could not be downloaded: 'http://nowhere.invalid/a/",
+        "'http://nowhere.invalid/a/categoryFiles/reviews_Baby_5.json.gz' could not be",
         f"place them in '{folder / 'raw'}' as they are:\n",
         '\n  http://nowhere.invalid/a/categoryFiles/reviews_Baby_5.json.gz\n',
         '\n  http://nowhere.invalid/a/categoryFiles/meta_Baby.json.gz\n',
@@ -113,27 +112,27 @@ def test_amazon_multimodal_without_a_connection(
     ]:
         assert text in message
     assert len(message.splitlines()) < 20
-    assert list_files(tmp_path) == {'.lock'}
+    assert list_files(tmp_path) == set()
 
     # Whoever follows it gets the same dataset:
     write_baby(folder / 'raw')
     data = open_baby(tmp_path, None)[0]
     other = open_baby(tmp_path / 'other', server)[0]
     assert torch.equal(data['image'].x, other['image'].x)
-    assert data['item'].ids == other['item'].ids
+    assert get_ids(data, 'item') == get_ids(other, 'item')
 
 
 def test_amazon_multimodal_names_only_missing_files(
     tmp_path: Path, server: FileServer
 ) -> None:
     del server.files[raw_url('baby', 'image', '/a')]
-    with pytest.raises(FileNotFoundError, match=r'404 Not Found') as info:
+    with pytest.raises(FileNotFoundError, match=r'404 Client Error: Not Found') as info:
         open_baby(tmp_path, server)
     assert 'image_features_Baby.b\n' in str(info.value)
     assert 'reviews_Baby' not in str(info.value)
     open_baby(tmp_path, server, modalities=['text'])
     assert len(server.requests) == 3
-    with pytest.raises(FileNotFoundError, match=r'404 Not Found') as info:
+    with pytest.raises(FileNotFoundError, match=r'404 Client Error: Not Found') as info:
         open_baby(tmp_path, server)
     assert 'ready-made' not in str(info.value)  # They have the items in another order.
 
@@ -147,7 +146,7 @@ def test_amazon_multimodal_never_mixes_datasets(
         (folder / name).write_bytes(b'mine')
         with pytest.raises(FileNotFoundError, match='lacks the following files'):
             open_baby(tmp_path, server)
-        assert list_files(folder) == {name, '.lock'}
+        assert list_files(folder) == {name}
         (folder / name).unlink()
     assert server.requests == []
 
@@ -161,25 +160,13 @@ def test_amazon_multimodal_without_download(tmp_path: Path, server: FileServer) 
     assert list_files(tmp_path) == set()
 
 
-def test_amazon_multimodal_in_read_only_folder(
-    tmp_path: Path, server: FileServer
-) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        with pytest.raises(PermissionError, match='is marked as read-only'):
-            open_baby(tmp_path, server)
-    finally:
-        tmp_path.chmod(0o755)
-    assert server.requests == []
-
-
 def test_amazon_multimodal_tries_the_encoder_before_gigabytes(
     tmp_path: Path, server: FileServer
 ) -> None:
     def fail(texts: list[str]) -> Tensor:
         raise OSError('The model cannot be loaded')
 
-    with pytest.raises(FileNotFoundError, match='The model cannot be loaded'):
+    with pytest.raises(OSError, match='The model cannot be loaded'):
         open_baby(tmp_path, server, text_encoder=fail)
     assert [path.split('/')[-1] for path, _ in server.requests] == [
         'reviews_Baby_5.json.gz',
@@ -191,10 +178,8 @@ def test_amazon_multimodal_without_sentence_transformers(
     tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, 'sentence_transformers', None)
-    with pytest.raises(ImportError) as info:
+    with pytest.raises(ImportError, match='pip install sentence-transformers'):
         open_baby(tmp_path, server, text_encoder=None)
-    for text in ['pip install sentence-transformers', "'modalities' without", 'MMRec']:
-        assert text in str(info.value)
     assert server.requests == []
     open_baby(tmp_path, server, text_encoder=None, modalities=['image'])
 
@@ -212,6 +197,7 @@ def test_amazon_multimodal_of_two_processes(tmp_path: Path, server: FileServer) 
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(results) == 2
     assert torch.equal(*results)
     assert len(server.requests) == 3
 

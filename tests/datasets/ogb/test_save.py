@@ -8,7 +8,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets.ogb import allow_ogb_files, load_ogb, save_ogb
-from lgmrec_pyg.graph import INTERACTS, describes
+from lgmrec_pyg.graph import INTERACTS, describes, get_ids, set_ids
 
 pytest.importorskip('ogb')
 
@@ -18,8 +18,8 @@ NAME = 'ogbl-toy-items'
 def complete_graph() -> HeteroData:
     r"""Ids, all splits, and modalities whose order is not that of the alphabet."""
     data = irregular_graph(num_modalities=3, dtype=torch.float32)
-    data['user'].ids = [f'user {i}' for i in range(11)]
-    data['item'].ids = [2**62 - i for i in range(9)]
+    set_ids(data, 'user', [f'user {i}' for i in range(11)])
+    set_ids(data, 'item', [2**62 - i for i in range(9)])
     data[INTERACTS].val_edge_label_index = torch.tensor([[3, 10], [2, 8]])
     data[INTERACTS].test_edge_label_index = torch.tensor([[10, 3, 3], [2, 8, 1]])
     out = HeteroData()
@@ -176,7 +176,7 @@ def test_save_ogb_refuses_other_names(tmp_path, name):
 def test_save_ogb_refuses_to_round_features(tmp_path, dtype):
     data = complete_graph()
     data['text'].x = data['text'].x.to(dtype)
-    with pytest.raises(ValueError, match=rf"'text' needs .* \(got {dtype}\)"):
+    with pytest.raises(ValueError, match=rf"no place for .*{dtype} of 'text'"):
         save_ogb(data, str(tmp_path / 'root'), NAME)
     assert os.listdir(tmp_path) == []
 
@@ -186,7 +186,7 @@ def test_save_ogb_refuses_names_of_modalities_that_ogb_mistakes(tmp_path, name):
     data = complete_graph()
     data[name].x = torch.ones(1, 2)
     data[describes(name)].edge_index = torch.zeros(2, 1, dtype=torch.long)
-    with pytest.raises(ValueError, match=rf"without '___'.*\(got '{name}'\)"):
+    with pytest.raises(ValueError, match=rf"no place for .*the name of '{name}'"):
         save_ogb(data, str(tmp_path), NAME)
 
 
@@ -208,10 +208,10 @@ def with_weights(data: HeteroData) -> HeteroData:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (with_graph_attribute, r"no place for \['name'\] of 'graph'"),
-        (with_user_features, r"no place for \['x'\] of 'user'"),
-        (with_weights, r"no place for \['edge_weight'\] of '\('user'"),
-        (T.ToUndirected(), r"no place for \['edge_index'\] of '\('item', 'rev_"),
+        (with_graph_attribute, r"no place for .*'name' of 'graph'"),
+        (with_user_features, r"no place for .*'x' of 'user'"),
+        (with_weights, r"no place for .*'edge_weight' of '\('user'"),
+        (T.ToUndirected(), r"no place for .*'edge_index' of '\('item', 'rev_"),
     ],
 )
 def test_save_ogb_refuses_to_lose_anything(tmp_path, change, message):
@@ -222,7 +222,7 @@ def test_save_ogb_refuses_to_lose_anything(tmp_path, change, message):
 def test_save_ogb_refuses_ids_that_are_not_one_per_node(tmp_path):
     data = complete_graph()
     data['user'].ids = data['user'].ids[:-1]
-    with pytest.raises(ValueError, match=r"'user' needs .* 11 ids \(got 10\)"):
+    with pytest.raises(ValueError, match=r"'user.ids' needs .* 11 ids, .* \(got 10\)"):
         save_ogb(data, str(tmp_path), NAME)
     assert os.listdir(tmp_path) == []
 
@@ -232,19 +232,13 @@ def test_save_ogb_refuses_ids_that_are_not_one_per_node(tmp_path):
     [
         ('not \ud800 text', r"'user.ids' needs .* valid Unicode .* in position 4"),
         ('', r"'user.ids' needs to hold non-empty ids \(got '' in position 4\)"),
-        (
-            'a' * (2**17 + 1),
-            r"'user.ids' needs .* at most 131,072 characters, .* \(got 'a{20}'\.\.\. "
-            r'of 131,073 characters in position 4\)',
-        ),
-        ('a\0b', r"'user.ids' needs .* without .* \(got 'a\\x00b' in position 4\)"),
     ],
 )
 def test_save_ogb_refuses_ids_that_cannot_be_read_back(tmp_path, id_, message):
     data = complete_graph()
     save_ogb(data, str(tmp_path), NAME)
     broken = complete_graph()
-    broken['user'].ids[4] = id_
+    broken['user'].ids = [*get_ids(data, 'user')[:4], id_, *get_ids(data, 'user')[5:]]
     for root in (tmp_path, tmp_path / 'root'):
         with pytest.raises(ValueError, match=message):
             save_ogb(broken, str(root), NAME, overwrite=True)
@@ -254,14 +248,7 @@ def test_save_ogb_refuses_ids_that_cannot_be_read_back(tmp_path, id_, message):
 
 def test_save_ogb_refuses_integers_beyond_64_bits(tmp_path):
     data = complete_graph()
-    data['item'].ids[0] = 2**63
+    data['item'].ids = [2**63, *get_ids(data, 'item')[1:]]
     with pytest.raises(ValueError, match=r"'item.ids' .* at most 64 bits"):
         save_ogb(data, str(tmp_path), NAME)
     assert os.listdir(tmp_path) == []
-
-
-def test_save_ogb_keeps_ids_of_the_greatest_length(tmp_path):
-    data = complete_graph()
-    data['user'].ids[4] = '"' * 2**17
-    save_ogb(data, str(tmp_path), NAME)
-    assert_identical(load_ogb(str(tmp_path), NAME), data)

@@ -1,12 +1,45 @@
-r"""Splits interactions into training (0), validation (1) and test (2)."""
+r"""Cores of interactions, and splits into training (0), validation (1) and test (2)."""
 
-from numbers import Integral, Real
-from typing import Any
+import warnings
 
 import torch
 from torch import Tensor
 
 TRAIN, VAL, TEST, DROPPED = 0, 1, 2, -1
+SPLITS = ('random', 'leave_one_out', 'time')
+
+
+def k_core(edge_index: Tensor, k: int) -> Tensor:
+    r"""Marks the interactions of the :math:`k`-core: the largest set of them in
+    which every user and every item has at least :math:`k`.
+
+    Users and items with fewer interactions are removed over and over again,
+    until none are left.
+
+    Args:
+        edge_index (torch.Tensor): The pairs of users and items, each once.
+        k (int): The number of interactions.
+
+    Shapes:
+        - **input:** pairs :math:`(2, |\mathcal{E}|)`
+        - **output:** a mask :math:`(|\mathcal{E}|)`
+
+    Raises:
+        ValueError: If :obj:`k` is no positive integer.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"'k' needs to be a positive integer (got {k!r})")
+    index = torch.arange(edge_index.size(1), device=edge_index.device)
+    while True:
+        user, item = edge_index[:, index]
+        good = user.bincount()[user] >= k
+        good &= item.bincount()[item] >= k
+        if good.all():
+            break
+        index = index[good]
+    mask = torch.zeros_like(edge_index[0], dtype=torch.bool)
+    mask[index] = True
+    return mask
 
 
 def random_split(
@@ -36,8 +69,7 @@ def random_split(
           1 (validation) or 2 (test)
 
     Raises:
-        ValueError: If the ratios are negative or leave nothing for training, or if
-            the seed is no integer of at most 64 bits.
+        ValueError: If the ratios are negative or leave nothing for training.
     """
     check_ratios(val_ratio, test_ratio)
     place, count = _place_from_end(edge_index, _draw(edge_index, seed))
@@ -85,7 +117,7 @@ def time_split(
 
     Interactions of the same time are never divided, and belong to the later
     part. Withheld pairs of users or items that have no training pair are
-    dropped: nothing is known of them yet.
+    dropped with a warning: nothing is known of them yet.
 
     Args:
         edge_index (torch.Tensor): The pairs of users and items, each once.
@@ -114,28 +146,22 @@ def time_split(
         num_nodes = row.bincount().numel()
         count = row[label == TRAIN].bincount(minlength=num_nodes)
         label[count[row] == 0] = DROPPED
+    num_dropped, num_kept = int((label == DROPPED).sum()), int((label > TRAIN).sum())
+    if num_dropped > 0:
+        warnings.warn(
+            f'Splitting by time drops {num_dropped} of {num_dropped + num_kept} pairs '
+            f'for validation and test, whose user or item has no training pair',
+            stacklevel=2,
+        )
     return label
 
 
-def check_ratios(val_ratio: Any, test_ratio: Any) -> None:
-    r"""Raises an error if ratios are no numbers, negative, or leave nothing for
-    training.
-    """
-    ratios = val_ratio, test_ratio
-    are_numbers = all(isinstance(ratio, Real) for ratio in ratios)
-    if not are_numbers or not (min(ratios) >= 0 and sum(ratios) < 1):
+def check_ratios(val_ratio: float, test_ratio: float) -> None:
+    r"""Raises an error if ratios are negative, or leave nothing for training."""
+    if not (min(val_ratio, test_ratio) >= 0 and val_ratio + test_ratio < 1):
         raise ValueError(
-            f"'val_ratio' and 'test_ratio' need to be numbers of at least 0, and to "
-            f'sum up to less than 1 (got {val_ratio!r} and {test_ratio!r})'
-        )
-
-
-def check_seed(seed: Any) -> None:
-    r"""Raises an error if a seed is no integer of at most 64 bits."""
-    is_int = isinstance(seed, Integral) and not isinstance(seed, bool)
-    if not is_int or not -(2**63) <= seed < 2**64:
-        raise ValueError(
-            f"'seed' needs to be an integer of at most 64 bits (got {seed!r})"
+            f"'val_ratio' and 'test_ratio' need to be at least 0, and to sum up to "
+            f'less than 1 (got {val_ratio} and {test_ratio})'
         )
 
 
@@ -164,11 +190,10 @@ def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(edge_index: Tensor, seed: int) -> Tensor:
-    check_seed(seed)
     user, item = edge_index
     perm = item.argsort(stable=True)
     perm = perm[user[perm].argsort(stable=True)]
-    generator = torch.Generator().manual_seed(int(seed))
+    generator = torch.Generator().manual_seed(seed)
     key = torch.empty(perm.numel(), dtype=torch.double)
     key[perm] = torch.rand(perm.numel(), dtype=torch.double, generator=generator)
     return key

@@ -6,7 +6,7 @@ import torch
 import torch_geometric.transforms as T
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets import add_item_features
+from lgmrec_pyg.datasets import add_item_features, multi_hot
 from lgmrec_pyg.graph import INTERACTS, describes, modalities, validate_graph
 from lgmrec_pyg.transforms import DegreeNorm
 
@@ -46,10 +46,7 @@ def test_add_item_features_to_graph_without_ids() -> None:
 
 def test_add_item_features_of_unknown_items() -> None:
     data = make_graph(['a', 'b', 'c'])
-    message = (
-        "'text' hold ids that are not among the items, and are dropped (got 2 unknown "
-        "of 3, such as 'x', 'y')"
-    )
+    message = "'text' describe 1 of 3 items, and 2 unknown ones such as 'x', 'y'"
     ids = ['x', 'a', 'y', 'x']
     with pytest.warns(UserWarning, match=re.escape(message)):
         out = add_item_features(data, {'text': (ids, torch.arange(4.0).view(4, 1))})
@@ -60,13 +57,13 @@ def test_add_item_features_errors() -> None:
     data = make_graph([10, 11, 12])
     message = (
         "'features' of 'text' need to have ids of the same type as the interactions, "
-        "such as 10 (got '10'). Convert the ids"
+        "such as 10, 11, 12 (got '10')"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         add_item_features(data, {'text': {'10': [1]}})
     message = (
-        'to describe items of the interactions, such as 10, 11, 12 (got 1 unknown '
-        'of 1, such as 9)'
+        'to describe items such as 10, 11, 12 (got 0 of 3 items, and 1 unknown ones '
+        'such as 9)'
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         add_item_features(data, {'text': {9: [1]}})
@@ -86,3 +83,14 @@ def test_add_item_features_to_a_prepared_graph() -> None:
     data = DegreeNorm()(make_graph(['a', 'b', 'c']))
     with pytest.raises(ValueError, match='the graph before transforms'):
         add_item_features(data, {'text': {'a': [1]}})
+
+
+def test_multi_hot() -> None:
+    x, names = multi_hot([['Drama'], [], ['Crime', 'Drama', 'Crime']])
+    assert names == ['Crime', 'Drama']
+    assert x.tolist() == [[0, 1], [0, 0], [1, 1]]
+    assert x.dtype == torch.float32
+    assert multi_hot([])[0].size() == (0, 0)
+    assert multi_hot([[]])[0].size() == (1, 0)
+    with pytest.raises(ValueError, match='a list of labels in every row'):
+        multi_hot([['Crime'], 'Drama'])

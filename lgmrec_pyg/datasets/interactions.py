@@ -1,37 +1,45 @@
-import warnings
-from numbers import Real
+r"""Any interactions to a graph."""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.features.item_features import attach, match
-from lgmrec_pyg.datasets.features.table import read_feature_tables
-from lgmrec_pyg.datasets.interactions.filters import (
-    drop_low_ratings,
-    merge_repeated,
-    take_core,
+from lgmrec_pyg.datasets.feature_tables import read_feature_tables
+from lgmrec_pyg.datasets.features import (
+    add_item_features,
+    attach_features,
+    like_items,
+    match_features,
+    multi_hot,
 )
-from lgmrec_pyg.datasets.interactions.splits import (
+from lgmrec_pyg.datasets.splits import (
+    SPLITS,
     TEST,
     TRAIN,
     VAL,
     check_ratios,
-    check_seed,
     leave_one_out_split,
     random_split,
     time_split,
 )
-from lgmrec_pyg.datasets.interactions.table import (
-    InteractionTable,
-    read_interaction_table,
+from lgmrec_pyg.datasets.splits import k_core as k_core_of
+from lgmrec_pyg.datasets.tables import InteractionTable, read_interaction_table
+from lgmrec_pyg.encoders import encode
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    USER,
+    IdMap,
+    Ids,
+    as_ids,
+    set_ids,
+    validate_graph,
 )
-from lgmrec_pyg.evaluation.positive import positive_integer
-from lgmrec_pyg.graph import INTERACTS, ITEM, USER, Ids, as_ids, validate_graph
-
-SPLITS = ('random', 'leave_one_out', 'time')
 
 
 def graph_from_interactions(
@@ -61,7 +69,7 @@ def graph_from_interactions(
             k_core=5,
             split='leave_one_out',
         )
-        data['item'].ids[:2]  # ['B00A1', 'B00B2']
+        get_ids(data, 'item')[:2]  # ['B00A1', 'B00B2']
 
     First, ratings below :obj:`min_rating` are dropped. Interactions of the same
     user and item are then merged into the earliest one. Of these, the
@@ -122,109 +130,109 @@ def graph_from_interactions(
         ValueError: If an argument or a file is malformed, naming the column and
             the row or line, or if no interaction is left, naming the filter.
     """
-    _check_arguments(split, rating, timestamp, min_rating)
+    if split not in SPLITS or (split == 'time' and timestamp is None):
+        raise ValueError(
+            f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp' (got "
+            f'{split!r})'
+        )
+    if (rating is None) != (min_rating is None):
+        raise ValueError(
+            f"'rating' and 'min_rating' need to be given together (got {rating!r} and "
+            f'{min_rating!r})'
+        )
     check_ratios(val_ratio, test_ratio)
-    check_seed(seed)
-    k_core = positive_integer('k_core', k_core)
     indexed = isinstance(interactions, (Tensor, np.ndarray))
     tables = {} if features is None else read_feature_tables(features, indexed)
     table = read_interaction_table(interactions, user, item, rating, timestamp)
-    catalog_ids = _catalog_ids(catalog, table.item_ids)
-    known_ids = np.union1d(table.item_ids, catalog_ids)
-    for modality, rows in tables.items():
-        tables[modality] = match(modality, rows, known_ids)
+    new_ids = as_ids([] if catalog is None else catalog, 'catalog')
+    new_ids = like_items(new_ids, table.item_ids, "'catalog'")
+    tables = match_features(tables, np.union1d(table.item_ids, new_ids))
 
-    table = drop_low_ratings(table, min_rating)
-    table = take_core(merge_repeated(table), k_core)
+    if table.rating is not None:
+        table = table.select(table.rating >= min_rating)
+        _check_left('min_rating', min_rating, table)
+    table = _merge_repeated(table)
+    table = table.select(k_core_of(table.edge_index, k_core))
+    _check_left('k_core', k_core, table)
     pairs, time = table.edge_index, table.time
     if split == 'random':
         label = random_split(pairs, val_ratio, test_ratio, seed)
-    elif split == 'leave_one_out':
+    elif split == 'leave_one_out' or time is None:
         label = leave_one_out_split(pairs, time, seed)
     else:
-        assert time is not None
         label = time_split(pairs, time, val_ratio, test_ratio)
-        _check_time_split(pairs, label)
-
-    data = attach(_assemble(table, label, catalog_ids), tables)
+    data = attach_features(_assemble(table, label, new_ids), tables)
     validate_graph(data)
     return data
 
 
-def _check_arguments(
-    split: str, rating: str | None, timestamp: str | None, min_rating: float | None
-) -> None:
-    if split not in SPLITS:
-        raise ValueError(f"'split' needs to be one of {SPLITS} (got {split!r})")
-    if split == 'time' and timestamp is None:
-        raise ValueError(
-            "'timestamp' needs to name a column for 'split' to be 'time' (got None)"
-        )
-    if not isinstance(min_rating, (Real, type(None))):
-        raise ValueError(f"'min_rating' needs to be a number (got {min_rating!r})")
-    if min_rating is not None and rating is None:
-        raise ValueError("'rating' needs to name a column for 'min_rating' (got None)")
-    if rating is not None and min_rating is None:
-        raise ValueError(
-            f"'min_rating' needs to say which ratings count as interactions, or "
-            f"'rating' to be left out (got None for the column {rating!r})"
-        )
+def graph_of_described_items(
+    ratings: pd.DataFrame,
+    texts: Mapping[Any, str],
+    labels: Mapping[Any, Sequence[str]],
+    modality: str,
+    encoder: Callable[[list[str]], Any] | None,
+    all_items: bool,
+    cache: str | None,
+    **kwargs: Any,
+) -> HeteroData:
+    r"""Builds the graph of rated items with texts, which become the modality
+    :obj:`"text"`, and with labels, which become another one. The columns of ratings
+    are users, items, ratings and timestamps.
+    """
+    user, item, rating, timestamp = ratings.columns
+    data = graph_from_interactions(
+        ratings,
+        user=user,
+        item=item,
+        rating=None if kwargs.get('min_rating') is None else rating,
+        timestamp=timestamp,
+        catalog=list(texts) if all_items else None,
+        **kwargs,
+    )
+    ids = IdMap.of(data, ITEM).ids
+    found = {id_: texts[id_] for id_ in ids if texts.get(id_)}
+    if encoder is not None and found:
+        x = encode(found, encoder, cache=cache)
+        data = add_item_features(data, {'text': (list(found), x)})
+    labelled = {id_: labels[id_] for id_ in ids if labels.get(id_)}
+    if labelled:
+        x, _ = multi_hot(list(labelled.values()))
+        data = add_item_features(data, {modality: (list(labelled), x)})
+    return data
 
 
-def _catalog_ids(catalog: Ids | None, item_ids: np.ndarray) -> np.ndarray:
-    if catalog is None or len(catalog) == 0:
-        return item_ids[:0]
-    ids = as_ids(catalog, 'catalog')
-    if ids.dtype != item_ids.dtype:
-        raise ValueError(
-            f"'catalog' needs to hold ids of the same type as the interactions, such "
-            f'as {item_ids[:1].tolist()[0]!r} (got {ids[:1].tolist()[0]!r})'
-        )
-    return ids
+def _merge_repeated(table: InteractionTable) -> InteractionTable:
+    first = (table.edge_index.diff(dim=1) != 0).any(dim=0)
+    first = torch.cat([first.new_ones(1), first]).nonzero().flatten()
+    out = table.select(first)
+    if table.time is None:
+        return out
+    time = np.minimum.reduceat(table.time.numpy(), first.numpy())
+    return out._replace(time=torch.from_numpy(time))
 
 
-def _check_time_split(pairs: Tensor, label: Tensor) -> None:
-    if not (label == TRAIN).any():
+def _check_left(name: str, value: Any, table: InteractionTable) -> None:
+    if table.edge_index.size(1) == 0:
         raise ValueError(
-            "'split' by time needs to leave training pairs (got none: too many "
-            'interactions happened at the earliest time)'
-        )
-    num_dropped = int((label < 0).sum())
-    if num_dropped > 0:
-        counts = []
-        for row, node_type in zip(pairs, (USER, ITEM), strict=True):
-            num_nodes, num_left = (x.unique().numel() for x in (row, row[label >= 0]))
-            counts.append(f'{num_nodes - num_left} of {num_nodes} {node_type}s')
-        warnings.warn(
-            f"'split' by time drops {num_dropped} of "
-            f'{num_dropped + int((label > 0).sum())} pairs for validation and test, '
-            f'whose user or item has no training pair, and with them '
-            f'{" and ".join(counts)}',
-            stacklevel=3,
+            f"'{name}' needs to leave interactions (got {value}, which leaves none of "
+            f'{len(table.user_ids)} users and {len(table.item_ids)} items)'
         )
 
 
 def _assemble(
-    table: InteractionTable, label: Tensor, catalog_ids: np.ndarray
+    table: InteractionTable, label: Tensor, new_ids: np.ndarray
 ) -> HeteroData:
-    import pandas as pd
-
-    user, item = table.edge_index[:, label >= 0].numpy()
-    user_ids = table.user_ids[np.unique(user)]
-    item_ids = np.union1d(table.item_ids[np.unique(item)], catalog_ids)
-    rows = [
-        pd.Index(ids).get_indexer(all_ids)[row.numpy()]
-        for ids, all_ids, row in zip(
-            (user_ids, item_ids),
-            (table.user_ids, table.item_ids),
-            table.edge_index,
-            strict=True,
-        )
-    ]
-    pairs = torch.from_numpy(np.stack(rows).astype(np.int64))
+    pairs, label = table.edge_index[:, label >= 0], label[label >= 0]
+    user_ids = table.user_ids[pairs[0].unique().numpy()]
+    item_ids = np.union1d(table.item_ids[pairs[1].unique().numpy()], new_ids)
+    user = pd.Index(user_ids).get_indexer(table.user_ids[pairs[0].numpy()])
+    item = pd.Index(item_ids).get_indexer(table.item_ids[pairs[1].numpy()])
+    pairs = torch.from_numpy(np.stack([user, item]).astype(np.int64))
     data = HeteroData()
-    data[USER].num_nodes, data[USER].ids = len(user_ids), user_ids.tolist()
-    data[ITEM].num_nodes, data[ITEM].ids = len(item_ids), item_ids.tolist()
+    for node_type, ids in ((USER, user_ids), (ITEM, item_ids)):
+        data[node_type].num_nodes = len(ids)
+        set_ids(data, node_type, ids)
     data[INTERACTS].edge_index = pairs[:, label == TRAIN]
     data[INTERACTS].val_edge_label_index = pairs[:, label == VAL]
     data[INTERACTS].test_edge_label_index = pairs[:, label == TEST]
