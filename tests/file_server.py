@@ -25,6 +25,10 @@ class Handler(BaseHTTPRequestHandler):
             behave(self, content)
         self.close_connection = True
 
+    def end_headers(self) -> None:
+        self.send_header('Connection', 'close')
+        super().end_headers()
+
     def log_message(self, *args: object) -> None:
         pass
 
@@ -134,13 +138,6 @@ def ignoring_range(size: int | None = None) -> Behaviour:
         send(handler, content, body=content[:size])
 
     return behave
-
-
-def corrupting(handler: Handler, content: bytes) -> None:
-    start = int((handler.headers.get('Range') or 'bytes=0-')[6:-1])
-    middle = (start + len(content)) // 2
-    changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-    send(handler, content, body=changed[start:])
 
 
 def failing(status: int, headers: dict[str, str] | None = None) -> Behaviour:

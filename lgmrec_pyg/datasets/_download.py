@@ -2,7 +2,6 @@ r"""Downloads that resume. :obj:`requests` reaches the server, follows redirects
 tries again; what it lacks is to continue a file where the connection broke.
 """
 
-import hashlib
 import os
 import os.path as osp
 from contextlib import suppress
@@ -27,7 +26,6 @@ def download(
     url: str,
     path: str,
     *,
-    sha256: str | None = None,
     progress: bool = True,
     timeout: float = 30.0,
     retries: int = 4,
@@ -42,8 +40,6 @@ def download(
     Args:
         url (str): The address of the file (HTTP or HTTPS).
         path (str): The path to write the file to. Missing folders are created.
-        sha256 (str, optional): The SHA-256 digest that the downloaded file needs
-            to have, in hexadecimal. (default: :obj:`None`)
         progress (bool, optional): If set to :obj:`False`, will not show a
             progress bar. (default: :obj:`True`)
         timeout (float, optional): The seconds to wait for the connection, and
@@ -57,7 +53,7 @@ def download(
         The path of the file.
 
     Raises:
-        DownloadError: If the file cannot be downloaded, or has another digest.
+        DownloadError: If the file cannot be downloaded.
         ValueError: If :obj:`url` is neither HTTP nor HTTPS.
     """
     from requests import RequestException, Session
@@ -83,9 +79,6 @@ def download(
             size = _size(part)
             try:
                 _receive_rest(session, url, part, progress, timeout)
-                if sha256 is not None and _digest(part) != sha256.lower():
-                    os.remove(part)
-                    raise DownloadError(f"'{url}' needs to have the digest {sha256}")
                 os.replace(part, path)
             except (RequestException, HTTPError) as error:
                 if _size(part) <= size:
@@ -161,11 +154,3 @@ def _read_validator(url: str, part: str) -> str:
 
 def _size(path: str) -> int:
     return osp.getsize(path) if osp.isfile(path) else 0
-
-
-def _digest(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while chunk := file.read(CHUNK_SIZE):
-            digest.update(chunk)
-    return digest.hexdigest()

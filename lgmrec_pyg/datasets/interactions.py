@@ -76,25 +76,20 @@ def graph_from_interactions(
     :math:`k`-core is taken, see :meth:`~lgmrec_pyg.datasets.k_core`, which is
     split into training, validation and test:
 
-    * :obj:`"random"`: a random part of the pairs of every user, see
-      :meth:`~lgmrec_pyg.datasets.random_split`.
-    * :obj:`"leave_one_out"`: the last pair of every user for test and the one
-      before for validation, or random ones without :obj:`timestamp`, see
-      :meth:`~lgmrec_pyg.datasets.leave_one_out_split`.
-    * :obj:`"time"`: the latest pairs of all users. Those of users and items
-      without a training pair are dropped, with a warning, see
-      :meth:`~lgmrec_pyg.datasets.time_split`.
+    * :obj:`"random"`: by :meth:`~lgmrec_pyg.datasets.random_split`.
+    * :obj:`"leave_one_out"`: by :meth:`~lgmrec_pyg.datasets.leave_one_out_split`.
+    * :obj:`"time"`: by :meth:`~lgmrec_pyg.datasets.time_split`.
 
     Every user has a training pair. Users and items are sorted by their ids, and
     the graph does not depend on the order of the rows.
 
     Args:
         interactions (pandas.DataFrame or str or torch.Tensor): The
-            interactions, one per row: a table, the path of a CSV (:obj:`.csv`,
-            separated by commas), TSV (:obj:`.tsv`, separated by tabs) or
-            Parquet (:obj:`.parquet`) file, compressed or not, or an
-            :obj:`edge_index`, whose indices become the ids. Ids in CSV and TSV
-            files are strings.
+            interactions, one per row: a table, the path of a Parquet file
+            (:obj:`.parquet`) or of a text, compressed or not, whose fields are
+            separated by commas, tabs, semicolons or bars, or an
+            :obj:`edge_index`, whose indices become the ids. Ids in texts are
+            strings.
         features (Dict[str, Any] or str, optional): The features of items in each
             modality, see :meth:`~lgmrec_pyg.datasets.add_item_features`. Those of
             items that were filtered out are dropped. Given an
@@ -224,11 +219,10 @@ def _assemble(
     table: InteractionTable, label: Tensor, new_ids: np.ndarray
 ) -> HeteroData:
     pairs, label = table.edge_index[:, label >= 0], label[label >= 0]
-    user_ids = table.user_ids[pairs[0].unique().numpy()]
-    item_ids = np.union1d(table.item_ids[pairs[1].unique().numpy()], new_ids)
-    user = pd.Index(user_ids).get_indexer(table.user_ids[pairs[0].numpy()])
-    item = pd.Index(item_ids).get_indexer(table.item_ids[pairs[1].numpy()])
-    pairs = torch.from_numpy(np.stack([user, item]).astype(np.int64))
+    users, user = pairs[0].unique(return_inverse=True)
+    user_ids, ids = table.user_ids[users.numpy()], table.item_ids[pairs[1].numpy()]
+    item_ids, item = np.unique(np.append(new_ids, ids), return_inverse=True)
+    pairs = torch.stack([user, torch.from_numpy(item[len(new_ids) :])])
     data = HeteroData()
     for node_type, ids in ((USER, user_ids), (ITEM, item_ids)):
         data[node_type].num_nodes = len(ids)

@@ -213,14 +213,12 @@ class MultimodalDataset(InMemoryDataset):
 
 
 def _warn_unseen(name: str, data: HeteroData) -> None:
-    user, item = data[INTERACTS].edge_index
-    unseen = {
-        USER: data[USER].num_nodes - user.unique().numel(),
-        ITEM: data[ITEM].num_nodes - item.unique().numel(),
-    }
-    if any(unseen.values()):
+    num_users, num_items = (row.unique().numel() for row in data[INTERACTS].edge_index)
+    num_users = data[USER].num_nodes - num_users
+    num_items = data[ITEM].num_nodes - num_items
+    if num_users > 0 or num_items > 0:
         warnings.warn(
-            f"Dataset '{name}' has {unseen[USER]} users and {unseen[ITEM]} items "
-            f'without a training pair, which are kept',
+            f"Dataset '{name}' has {num_users} users and {num_items} items without a "
+            f'training pair, which are kept',
             stacklevel=2,
         )

@@ -1,5 +1,4 @@
 import gzip
-import hashlib
 import os
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from file_server import (
     FileServer,
     breaking_after,
     chunked,
-    corrupting,
     failing,
     ignoring_range,
     redirecting,
@@ -24,7 +22,6 @@ from lgmrec_pyg.datasets import DownloadError, _download, download
 
 CONTENT = bytes(range(256)) * 40
 SIZE = len(CONTENT)
-DIGEST = hashlib.sha256(CONTENT).hexdigest()
 DATED = ('Last-Modified', 'Thu, 01 Jan 1970')
 
 
@@ -47,7 +44,7 @@ def list_files(folder: Path) -> set[str]:
 
 
 def test_download(server: FileServer, tmp_path: Path) -> None:
-    path = fetch(server, tmp_path, sha256=DIGEST.upper())
+    path = fetch(server, tmp_path)
     assert path.read_bytes() == CONTENT
     assert list_files(tmp_path) == {'a.bin'}
     fetch(server, tmp_path)
@@ -145,16 +142,6 @@ def test_download_killed_before_the_last_step(
     part.write_bytes(CONTENT)
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.requests == [('/a.bin', f'bytes={SIZE}-')]
-
-
-def test_download_with_checksum(server: FileServer, tmp_path: Path) -> None:
-    server.behaviours = [corrupting]
-    with pytest.raises(DownloadError, match=rf'part. needs .* {DIGEST} .*: delete it'):
-        fetch(server, tmp_path, sha256=DIGEST)
-    (tmp_path / 'raw' / 'a.bin.part').unlink()
-    fetch(server, tmp_path, sha256=DIGEST).write_bytes(b'something else')
-    with pytest.raises(DownloadError, match=r'bin. needs to have the SHA-256'):
-        fetch(server, tmp_path, sha256=DIGEST)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from lgmrec_pyg.datasets import (
     time_split,
 )
 
+pytestmark = pytest.mark.filterwarnings('ignore:Splitting by time')
+
 PAIRS = st.sets(
     st.tuples(st.integers(0, 5), st.integers(0, 30)), min_size=1, max_size=80
 )
@@ -132,7 +134,8 @@ def test_time_split() -> None:
     user = [0, 1, 0, 1, 0, 1, 0, 1, 2, 0]
     item = [0, 0, 1, 1, 2, 2, 0, 3, 0, 1]
     time = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    label = time_split(torch.tensor([user, item]), torch.tensor(time), 0.2, 0.2)
+    with pytest.warns(UserWarning, match='by time drops 2 of 4 pairs'):
+        label = time_split(torch.tensor([user, item]), torch.tensor(time), 0.2, 0.2)
     # Pair 7 is of an item, and pair 8 of a user without a training pair.
     assert label.tolist() == [0, 0, 0, 0, 0, 0, 1, -1, -1, 2]
 

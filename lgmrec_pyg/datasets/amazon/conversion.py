@@ -91,10 +91,10 @@ def convert_amazon(
         if 'text' in modalities:
             path = raw_path(folder, name, 'text')
             encoder = text_encoder or SentenceEncoder()
-            x = _encode_texts(path, asins, encoder, progress).numpy()
-            target = osp.join(staged, 'text_feat.npy')
-            with atomic_write(target) as partial, open(partial, 'wb') as file:
-                np.save(file, x)
+            x = _encode_texts(path, asins, encoder, progress)
+            with open(osp.join(staged, 'text_feat.npy'), 'wb') as file:
+                np.save(file, x.numpy())
+                os.fsync(file.fileno())
         if 'image' in modalities:
             path = raw_path(folder, name, 'image')
             with atomic_write(osp.join(staged, 'image_feat.npy')) as partial:
@@ -102,9 +102,7 @@ def convert_amazon(
 
 
 def finish_conversion(folder: str, last: str) -> None:
-    r"""Moves the files of a conversion that was killed while they moved. The last
-    one tells that all of them are there.
-    """
+    r"""Moves the files of a conversion that was killed while they moved."""
     complete = osp.join(folder, '.complete')
     if osp.isdir(complete):
         for name in sorted(os.listdir(complete), key=lambda name: name == last):
@@ -130,8 +128,7 @@ def _convert_reviews(path: str, target: str, seed: int) -> list[str]:
     frame = _split(read_reviews(path, REVIEW_KEYS), seed)
     if frame.empty:
         raise ValueError(
-            f"'{path}' needs to hold users and items with at least {CORE} reviews "
-            f'of each other (got none)'
+            f"'{path}' needs to hold users and items with {CORE} reviews (got none)"
         )
     columns = ['userID', 'itemID', 'rating', 'timestamp', 'x_label']
     with atomic_write(target) as partial:

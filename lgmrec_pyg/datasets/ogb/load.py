@@ -72,7 +72,7 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
     """
     folder = _find(osp.expanduser(root), name)
     graph = _read_graph(osp.join(folder, 'raw'))
-    edge_type = _choose(graph, interactions, folder)
+    edge_type = _choose(graph, interactions)
     data = HeteroData()
     for node_type, source in ((USER, edge_type[0]), (ITEM, edge_type[2])):
         data[node_type].num_nodes = graph['num_nodes_dict'][source]
@@ -126,16 +126,14 @@ def _read_graph(raw: str) -> dict[str, Any]:
     return graph
 
 
-def _choose(
-    graph: dict[str, Any], interactions: EdgeType | None, folder: str
-) -> EdgeType:
+def _choose(graph: dict[str, Any], interactions: EdgeType | None) -> EdgeType:
     edge_types = list(graph['edge_index_dict'])
     if interactions is None:
         interactions = edge_types[0] if len(edge_types) == 1 else INTERACTS
     if interactions not in edge_types or interactions[0] == interactions[2]:
         raise ValueError(
-            f"'interactions' needs to be an edge type of '{folder}' between two node "
-            f'types (got {interactions}, while there are {edge_types})'
+            f"'interactions' needs to be an edge type between two node types (got "
+            f'{interactions}, while there are {edge_types})'
         )
     return interactions
 
@@ -147,8 +145,7 @@ def _relation(graph: dict[str, Any], edge_type: EdgeType) -> int | None:
     ends = [(src, dst) for src, _, dst in graph['edge_index_dict']]
     if ends.count((edge_type[0], edge_type[2])) > 1:
         raise ValueError(
-            f"'interactions' needs to be the only edge type between its node types, "
-            f"or the dataset needs to hold 'edge_reltype' (got {edge_type})"
+            f"{edge_type} and others link the same node types: 'edge_reltype' is needed"
         )
     return None
 

@@ -151,7 +151,7 @@ def test_load_ogb_does_not_guess_between_relations(tmp_path):
     biokg(tmp_path)
     for path in tmp_path.glob('ogbl_biokg/raw/relations/*/edge_reltype.csv.gz'):
         path.unlink()
-    with pytest.raises(ValueError, match=r"needs to hold 'edge_reltype'"):
+    with pytest.raises(ValueError, match=r"'edge_reltype' is needed"):
         load_ogb(str(tmp_path), 'ogbl-biokg', ('drug', 'binds', 'protein'))
 
 
