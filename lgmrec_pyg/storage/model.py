@@ -56,11 +56,12 @@ def save_model(
 
     Raises:
         OSError: See :func:`~lgmrec_pyg.storage.atomic_write`.
-        ValueError: If the model has no :obj:`settings`, weights that are not
-            finite or of several types, or other sizes than :obj:`data`.
+        AttributeError: If the model has no :obj:`settings`.
+        ValueError: If the model has weights that are not finite or of several types,
+            or other sizes than :obj:`data`.
     """
     model = getattr(model, '_orig_mod', model)  # Of one that is compiled.
-    settings = _settings_of(model)
+    settings: Any = model.settings
     tensors = model.state_dict()
     card: dict[str, Any] = {
         'format': FORMAT,
@@ -172,16 +173,6 @@ def load_ids(path: str | os.PathLike[str]) -> dict[str, IdMap]:
             if len(values) != card['data'][f'num_{kind}s']:
                 raise ValueError(f'it holds {len(values)} ids of {kind}s')
         return out
-
-
-def _settings_of(model: Module) -> dict[str, Any]:
-    settings = getattr(model, 'settings', None)
-    if not isinstance(settings, dict):
-        raise ValueError(
-            f"'model' needs to have 'settings', the arguments of its constructor (got "
-            f"'{type(model).__name__}' without)"
-        )
-    return settings
 
 
 def _to_json(
