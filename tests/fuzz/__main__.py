@@ -93,7 +93,10 @@ def main() -> int:
             text = outcome(target, mutate(rng, target.content))
             counts[target.name, text.split(':')[0]] += 1
             if text.startswith('wrong'):
-                print(f"input {i} of seed {args.seed}, a '{target.name}': {text:.500}")
+                print(
+                    f"input {i} of seed {args.seed}, a '{target.name}': {text:.500}",
+                    flush=True,
+                )
     for (name, kind), count in sorted(counts.items()):
         print(f'{name:18} {kind:10} {count}')
     seconds = time.perf_counter() - begin
