@@ -3,35 +3,30 @@ r"""What a measurement depends on besides the code: written into every row."""
 import datetime
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-import lgmrec_pyg
+from lgmrec_pyg.reporting import versions
 
-PACKAGES = {
-    'torch_geometric': 'torch-geometric',
-    'torch_sparse': 'torch-sparse',
-    'triton': 'triton',
-}
+VERSIONS = (
+    'threads',
+    'python',
+    'torch',
+    'torch_geometric',
+    'torch_sparse',
+    'lgmrec_pyg',
+)
 
 
 def describe_environment(device: torch.device, machine: str | None) -> dict[str, str]:
-    r"""The columns that name device, threads and versions.
-
-    Args:
-        device (torch.device): The device under test.
-        machine (str, optional): Replaces the name that the operating system
-            gives the processor. (default: :obj:`None`)
+    r"""The columns that name device, threads and versions; :obj:`machine` replaces
+    the name that the operating system gives the processor.
     """
+    found = versions(device)
     return {
         'device': device.type,
         'machine': machine or machine_name(device),
-        'threads': str(torch.get_num_threads()),
-        'python': platform.python_version(),
-        'torch': torch.__version__,
-        **{name: _version(package) for name, package in PACKAGES.items()},
-        'lgmrec_pyg': lgmrec_pyg.__version__,
+        **{name: str(found.get(name) or '') for name in VERSIONS},
         'date': datetime.date.today().isoformat(),
     }
 
@@ -60,13 +55,6 @@ def busy_warning() -> str | None:
         f'The load average is {load:.1f} on {cores} cores: other work disturbs the '
         f'measurement. Ratios of interleaved candidates suffer less than times.'
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ''
 
 
 def _cpu_info(key: str) -> str:

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from benchmarks.harness import Timing
-from benchmarks.report import Report, add_common_arguments
-from benchmarks.settings import add_setting_arguments, make_workload
+from benchmarks.report import Report, suite_parser
+from benchmarks.settings import make_workload, parse_setting
 from benchmarks.sides import SIDES, Side
 from benchmarks.train_step import print_ratios
 
@@ -22,17 +22,10 @@ PHASES: dict[str, Callable[[Side], object]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.epoch',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
-    add_setting_arguments(parser, default=None)
+    parser = suite_parser('epoch', __doc__)
     parser.add_argument('--sides', nargs='*', choices=list(SIDES), default=list(SIDES))
     parser.add_argument('--rounds', type=int, default=3, help='epochs of each side')
-    args = parser.parse_args(argv)
-    args.setting = args.setting or ('small' if args.quick else 'baby')
+    args = parse_setting(parser, argv, default='baby')
     with Report('epoch', args) as report:
         run(report, args)
 
@@ -40,13 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(report: Report, args: argparse.Namespace) -> None:
     work = make_workload(args)
     sides = {name: SIDES[name](work, args.batch_size) for name in args.sides}
-    case = {
-        'setting': work.name,
-        'users': work.num_users,
-        'items': work.num_items,
-        'edges': work.train.size(1),
-        'batch': args.batch_size,
-    }
+    case = {**work.case, 'batch': args.batch_size}
     phases: list[dict[str, Timing]] = []
     for phase, act in PHASES.items():
         calls = {

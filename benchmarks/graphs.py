@@ -8,19 +8,13 @@ from torch import Tensor
 from torch_geometric.utils import degree, index_sort
 from torch_geometric.utils.sparse import index2ptr
 
-from lgmrec_pyg.datasets.layout import read_interactions
+from lgmrec_pyg.datasets import read_interactions
 
 DATA_VARIABLE = 'LGMREC_DATA'
 
 
 class Graph(NamedTuple):
-    r"""The edges of a bipartite (or square) graph.
-
-    Args:
-        name (str): What tables and plots call it.
-        edge_index (torch.Tensor): Pairs of shape :math:`(2, |\mathcal{E}|)`.
-        size (Tuple[int, int]): The number of sources and destinations.
-    """
+    r"""The edges of a bipartite (or square) graph."""
 
     name: str
     edge_index: Tensor
@@ -83,17 +77,8 @@ def power_law_graph(
 
     Ranks are shuffled, so neighbors in memory have nothing to do with each
     other: the worst case for a cache.
-
-    Args:
-        num_edges (int): The number of pairs.
-        num_users (int, optional): The number of users; one for 10 pairs if
-            :obj:`None`. (default: :obj:`None`)
-        num_items (int, optional): The number of items; half the users if
-            :obj:`None`. (default: :obj:`None`)
-        exponent (float, optional): The exponent :math:`s`, for items; users
-            take half of it, being less skewed in practice.
-            (default: :obj:`0.8`)
-        seed (int, optional): The random seed. (default: :obj:`0`)
+    Users take half of the exponent of items, being less skewed in practice. By
+    default there are ten pairs a user, and two users an item.
     """
     num_users = num_users or max(2, num_edges // 10)
     num_items = num_items or max(2, num_users // 2)

@@ -61,14 +61,6 @@ def compare(
     rotating order (A B C, B C A, ...), so that a change in the machine's clock
     or load meets all alike. Candidates that cannot run are reported with their
     error instead of stopping the others.
-
-    Args:
-        candidates (Dict[str, Callable]): What to call, by name.
-        device (torch.device): The device whose completion to wait for.
-        budget (float, optional): The seconds to spend on all rounds together.
-            (default: :obj:`2.0`)
-        min_rounds (int, optional): The smallest number of rounds, whatever they
-            cost. (default: :obj:`5`)
     """
     clock = _cuda_sample if device.type == 'cuda' else _cpu_sample
     timings = {name: Timing() for name in candidates}

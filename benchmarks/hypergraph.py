@@ -8,26 +8,20 @@ dense form multiplies all memberships, the zeros included; the scattered form
 gathers and scatters only those that are kept. Both return the same numbers.
 """
 
-import argparse
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from benchmarks.harness import Call
-from benchmarks.report import Report, add_common_arguments
+from benchmarks.report import Report, suite_parser
 from lgmrec_pyg.nn import SoftHypergraphConv, SparseMembership
 
 PASSES = ['forward', 'forward+backward']
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.hypergraph',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
+    parser = suite_parser('hypergraph', __doc__)
     parser.add_argument('--nodes', nargs='*', type=int)
     parser.add_argument('--hyperedges', nargs='*', type=int)
     parser.add_argument('--per-node', nargs='*', type=int)

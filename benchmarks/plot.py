@@ -1,16 +1,11 @@
 r"""Plots of a CSV: ``python -m benchmarks.plot benchmark-results/spmm.csv``."""
 
 import argparse
-import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-Row = dict[str, str]
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -70,104 +65,76 @@ FIGURES = {
 def plot_csv(path: str) -> list[str]:
     r"""Writes the figures of a suite next to its CSV; returns their paths."""
     try:
-        import matplotlib
+        import matplotlib  # noqa: F401
     except ImportError:
         print("Plots require 'matplotlib': pip install matplotlib")
         return []
-    matplotlib.use('Agg')
     folder, name = os.path.split(path)
     suite = os.path.splitext(name)[0]
-    rows = read_rows(path) if os.path.exists(path) else []
     written = []
-    for figure in FIGURES.get(suite, []):
-        chosen = [row for row in rows if _matches(row, figure.where)]
-        chosen = [row for row in chosen if row.get(figure.y, '') != '']
-        if chosen:
+    table = pd.DataFrame(read_rows(path) if os.path.exists(path) else [])
+    for figure in FIGURES.get(suite, []) if len(table) else []:
+        rows = table[table[figure.y] != '']
+        for key, value in figure.where.items():
+            same = rows[key] == value
+            if value.endswith('*'):
+                same = rows[key].str.startswith(value[:-1])
+            rows = rows[same]
+        if len(rows):
+            numbers = filter(None, (figure.x, figure.y))
+            rows = rows.astype(dict.fromkeys(numbers, float))
             target = os.path.join(folder, f'{suite}_{figure.name}.png')
-            _draw(figure, chosen, target)
+            _draw(figure, rows, target)
             written.append(target)
     return written
 
 
-def _matches(row: Row, where: dict[str, str]) -> bool:
-    return all(
-        row[key].startswith(value[:-1]) if value.endswith('*') else row[key] == value
-        for key, value in where.items()
-    )
+def _draw(figure: Figure, rows: pd.DataFrame, target: str) -> None:
+    from matplotlib.figure import Figure as Canvas
 
-
-def _draw(figure: Figure, rows: Sequence[Row], target: str) -> None:
-    import matplotlib.pyplot as plt
-
-    panels = list(_panels(figure, rows))
+    titles = pd.Series('', rows.index)
+    for i, key in enumerate(figure.panels):
+        titles += (', ' if i else '') + f'{key} ' + rows[key].astype(str)
+    panels = list(rows.groupby(titles, sort=False))
     columns = min(4, len(panels))
     height = -(-len(panels) // columns)
-    fig, axes = plt.subplots(
-        height,
-        columns,
-        figsize=(4 * columns + 1.2, 3.2 * height),
-        squeeze=False,
-        layout='constrained',
-    )
-    names = list(dict.fromkeys(row['candidate'] for row in rows))
-    colors = {name: f'C{i % 10}' for i, name in enumerate(names)}
-    for axis, (title, members) in zip(axes.flat, panels, strict=False):
+    size = (4 * columns + 1.2, 3.2 * height)
+    canvas = Canvas(figsize=size, layout='constrained')
+    axes = list(canvas.subplots(height, columns, squeeze=False).flat)
+    colors = {name: f'C{i % 10}' for i, name in enumerate(rows['candidate'].unique())}
+    lines = {}
+    for axis, (title, members) in zip(axes, panels, strict=False):
         axis.set_title(title, fontsize=8)
         axis.set_ylabel(figure.label)
+        for name, points in members.groupby('candidate', sort=False):
+            if figure.x is None:
+                bar = axis.bar(name, points[figure.y].iloc[-1], color=colors[name])
+                axis.bar_label(bar, fmt='%.3g', fontsize=7)
+            else:
+                xy = points.sort_values(figure.x)[[figure.x, figure.y]].to_numpy().T
+                (lines[name],) = axis.plot(*xy, marker='.', color=colors[name])
         if figure.x is None:
-            _draw_bars(axis, figure, members, colors)
+            axis.tick_params(axis='x', labelrotation=20, labelsize=7)
         else:
-            _draw_lines(axis, figure, members, colors)
-    for axis in axes.flat[len(panels) :]:
+            axis.set_xscale(
+                'log', base=2 if figure.x in {'width', 'hyperedges'} else 10
+            )
+            axis.set(yscale='log', xlabel=figure.x)
+    for axis in axes[len(panels) :]:
         axis.axis('off')
-    if figure.x is not None:
-        lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
-        fig.legend(lines.values(), lines.keys(), loc='outside right upper', fontsize=7)
-    fig.suptitle(f'{rows[0]["machine"]}, torch {rows[0]["torch"]}', fontsize=9)
-    fig.savefig(target, dpi=120)
-    plt.close(fig)
-
-
-def _panels(figure: Figure, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        title = ', '.join(f'{key} {row[key]}' for key in figure.panels)
-        groups.setdefault(title, []).append(row)
-    yield from groups.items()
-
-
-def _draw_lines(
-    axis: 'Axes', figure: Figure, rows: Sequence[Row], colors: dict[str, str]
-) -> None:
-    assert figure.x is not None
-    for name, color in colors.items():
-        points = [
-            (float(row[figure.x]), float(row[figure.y]))
-            for row in rows
-            if row['candidate'] == name
-        ]
-        if points:
-            xs, ys = zip(*sorted(points), strict=True)
-            axis.plot(xs, ys, marker='.', color=color, label=name)
-    axis.set_xscale('log', base=2 if figure.x in {'width', 'hyperedges'} else 10)
-    axis.set_yscale('log')
-    axis.set_xlabel(figure.x)
-
-
-def _draw_bars(
-    axis: 'Axes', figure: Figure, rows: Sequence[Row], colors: dict[str, str]
-) -> None:
-    for row in rows:
-        name, value = row['candidate'], float(row[figure.y])
-        bar = axis.bar(name, value, color=colors[name], label=name)
-        axis.bar_label(bar, fmt='%.3g', fontsize=7)
-    axis.tick_params(axis='x', labelrotation=20, labelsize=7)
+    if lines:
+        place = {'loc': 'outside right upper', 'fontsize': 7}
+        canvas.legend(list(lines.values()), list(lines), **place)
+    canvas.suptitle('{machine}, torch {torch}'.format(**rows.iloc[0]), fontsize=9)
+    canvas.savefig(target, dpi=120)
 
 
 def read_rows(path: str) -> list[dict[str, str]]:
-    r"""Reads the rows of a CSV."""
-    with open(path, newline='', encoding='utf-8') as file:
-        return list(csv.DictReader(file))
+    r"""Reads the rows of a CSV, as text."""
+    rows: list[dict[str, str]] = pd.read_csv(
+        path, dtype=str, keep_default_na=False
+    ).to_dict('records')
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:

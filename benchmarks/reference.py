@@ -16,32 +16,7 @@ Parts = dict[str, Tensor]
 
 
 class PlainLGMRec(Module):
-    r"""The model of the paper and its loss.
-
-    Args:
-        edge_index (torch.Tensor): The training pairs :math:`(u, i)`.
-        num_users (int): The number of users.
-        num_items (int): The number of items.
-        features (Dict[str, torch.Tensor]): A row for each item, by modality.
-        embedding_dim (int, optional): The embedding size. (default: :obj:`64`)
-        num_collaborative_layers (int, optional): Layers of the ID embeddings.
-            (default: :obj:`2`)
-        num_modality_layers (int, optional): Layers of the modality embeddings.
-            (default: :obj:`2`)
-        num_hypergraph_layers (int, optional): Layers of the hypergraph.
-            (default: :obj:`1`)
-        num_hyperedges (int, optional): Hyperedges of a modality.
-            (default: :obj:`4`)
-        temperature (float, optional): The temperature. (default: :obj:`0.2`)
-        dropout (float, optional): The dropout of memberships.
-            (default: :obj:`0.5`)
-        alpha (float, optional): The weight of the hypergraph embedding.
-            (default: :obj:`0.3`)
-        contrast_weight (float, optional): The weight of the contrast.
-            (default: :obj:`1e-4`)
-        reg_weight (float, optional): The weight of the norms.
-            (default: :obj:`1e-6`)
-    """
+    r"""The model of the paper and its loss, with the arguments of the library's."""
 
     def __init__(
         self,

@@ -15,13 +15,7 @@ KS = (5, 10, 20, 50)
 
 
 class PlainSampler:
-    r"""Shuffles the pairs of an epoch and rejects negatives one by one.
-
-    Args:
-        edge_index (torch.Tensor): The training pairs :math:`(u, i)`.
-        batch_size (int, optional): The number of triplets of a batch.
-            (default: :obj:`2048`)
-    """
+    r"""Shuffles the pairs of an epoch and rejects negatives one by one."""
 
     def __init__(self, edge_index: Tensor, batch_size: int = 2048) -> None:
         self.pairs = edge_index.cpu().numpy()
@@ -49,14 +43,6 @@ class PlainSampler:
 class PlainEvaluator:
     r"""Ranks all items but those of the training pairs, and compares the lists
     with the withheld items user by user.
-
-    Args:
-        label (torch.Tensor): The withheld pairs :math:`(u, i)`.
-        train (torch.Tensor): The training pairs :math:`(u, i)`.
-        batch_size (int, optional): The users to score at once.
-            (default: :obj:`4096`)
-        ks (Tuple[int, ...], optional): The lengths of the lists.
-            (default: :obj:`(5, 10, 20, 50)`)
     """
 
     def __init__(

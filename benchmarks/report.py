@@ -17,6 +17,17 @@ from benchmarks.profiling import peak_memory, write_trace
 OUTPUT = 'benchmark-results'
 
 
+def suite_parser(suite: str, doc: str | None) -> argparse.ArgumentParser:
+    r"""A parser with the options that all suites share."""
+    parser = argparse.ArgumentParser(
+        f'benchmarks.{suite}',
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    return parser
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     r"""Adds the options that all suites share."""
     default = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -35,10 +46,6 @@ class Report:
     r"""Measures cases, prints them and writes the CSV of a suite.
 
     Used as a context manager; rows are on disk as soon as they are measured.
-
-    Args:
-        suite (str): The name of the suite and the CSV.
-        args (argparse.Namespace): See :func:`add_common_arguments`.
     """
 
     def __init__(self, suite: str, args: argparse.Namespace) -> None:
@@ -84,18 +91,7 @@ class Report:
         memory: bool = True,
         min_rounds: int | None = None,
     ) -> dict[str, Timing]:
-        r"""Compares candidates on one case and adds a row for each.
-
-        Args:
-            case (Dict[str, Any]): The columns that identify the case.
-            candidates (Dict[str, Callable]): What to call, by name.
-            derive (Callable, optional): Further columns from the name and the
-                timing of a candidate. (default: :obj:`None`)
-            memory (bool, optional): If set to :obj:`False`, will not measure
-                peak memory. (default: :obj:`True`)
-            min_rounds (int, optional): See
-                :func:`~benchmarks.harness.compare`. (default: :obj:`None`)
-        """
+        r"""Compares candidates on one case and adds a row for each."""
         budget = self.args.budget or (0.3 if self.args.quick else 2.0)
         rounds = min_rounds or (3 if self.args.quick else 7)
         timings = compare(candidates, self.device, budget, rounds)

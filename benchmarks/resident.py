@@ -2,6 +2,8 @@ r"""The memory of this process: resident on a CPU, that of tensors on CUDA."""
 
 import torch
 
+MIB = 2**20
+
 
 def current_memory(device: torch.device) -> int:
     r"""Resident memory, or the memory of tensors on CUDA."""

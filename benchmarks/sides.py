@@ -1,6 +1,7 @@
 r"""The two sides of a comparison: the library and the plain reference."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Protocol
 
 import torch
@@ -10,7 +11,7 @@ from torch.optim import Adam
 
 from benchmarks.reference import PlainLGMRec
 from benchmarks.reference_loop import PlainEvaluator, PlainSampler
-from benchmarks.settings import Workload, prepare
+from benchmarks.settings import Workload
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import modalities, model_inputs
 from lgmrec_pyg.nn import LGMRec
@@ -71,29 +72,16 @@ class Reference:
 
 
 class Library:
-    r"""The library, as its trainer runs it.
-
-    Args:
-        work (Workload): What to train on.
-        batch_size (int, optional): The triplets of a batch.
-            (default: :obj:`2048`)
-        feature_dtype (torch.dtype, optional): The type to keep the features in.
-            (default: :obj:`torch.float32`)
-        layout (str, optional): See :class:`~lgmrec_pyg.transforms.ToAdjacency`.
-            (default: :obj:`"auto"`)
-        capture (bool, optional): If set to :obj:`True`, captures the training
-            step into a CUDA graph. (default: :obj:`False`)
-    """
+    r"""The library, as its trainer runs it, perhaps captured into a CUDA graph."""
 
     def __init__(
         self,
         work: Workload,
         batch_size: int = 2048,
         feature_dtype: torch.dtype = torch.float32,
-        layout: str = 'auto',
         capture: bool = False,
     ) -> None:
-        data = prepare(work.data, layout)
+        data = copy(work.data)
         for name in modalities(data):
             data[name].x = data[name].x.to(feature_dtype)
         self.inputs = model_inputs(data)

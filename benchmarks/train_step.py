@@ -8,26 +8,19 @@ A real graph comes from ``--data`` (or the variable LGMREC_DATA) and is generate
 in the size of the setting otherwise; features are always generated.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from benchmarks.harness import Call
-from benchmarks.report import Report, add_common_arguments
-from benchmarks.settings import add_setting_arguments, make_workload
+from benchmarks.report import Report, suite_parser
+from benchmarks.settings import make_workload, parse_setting
 from benchmarks.sides import SIDES
 from lgmrec_pyg.sampling import TripletSampler
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.train_step',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
-    add_setting_arguments(parser, default='baby')
+    parser = suite_parser('train_step', __doc__)
     parser.add_argument('--sides', nargs='*', choices=list(SIDES), default=list(SIDES))
-    args = parser.parse_args(argv)
+    args = parse_setting(parser, argv, default='baby')
     with Report('train_step', args) as report:
         work = make_workload(args)
         sampler = TripletSampler(
@@ -39,14 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             side = SIDES[name](work, args.batch_size)
             side.model.train()
             calls[name] = lambda side=side: side.step(*batch)  # type: ignore[misc]
-        case = {
-            'setting': work.name,
-            'users': work.num_users,
-            'items': work.num_items,
-            'edges': work.train.size(1),
-            'batch': args.batch_size,
-            **{f'model.{key}': value for key, value in work.model.items()},
-        }
+        model = {f'model.{key}': value for key, value in work.model.items()}
+        case = {**work.case, 'batch': args.batch_size, **model}
         timings = report.measure(case, calls)
         print_ratios({name: t.median for name, t in timings.items()})
 

@@ -28,12 +28,11 @@ from benchmarks.accuracy.models import MODELS, Config
 from benchmarks.accuracy.runs import METRICS, Run, save_run
 from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
-from benchmarks.resident import current_memory, peak_memory, reset_peak
+from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
 from lgmrec_pyg.graph import INTERACTS, ITEM, modalities
 from lgmrec_pyg.training import History, fit, keep_freed_memory
 
 CPU = torch.device('cpu')
-MIB = 2**20
 NOISY_DRAWS = 10
 RECALL = 'Recall@20'
 KEPT = (RECALL, 'NDCG@20')

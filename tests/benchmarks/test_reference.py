@@ -6,7 +6,6 @@ from torch_geometric.data import HeteroData
 
 from benchmarks.reference import PlainLGMRec
 from benchmarks.reference_loop import PlainEvaluator, PlainSampler
-from benchmarks.settings import prepare
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, describes, model_inputs
 from lgmrec_pyg.nn import LGMRec
@@ -38,7 +37,7 @@ def make_graph(modalities: int) -> tuple[HeteroData, torch.Tensor]:
 
 def make_sides(data, pairs, **options) -> SimpleNamespace:
     torch.manual_seed(0)
-    library = LGMRec.from_data(prepare(data), embedding_dim=8, **options).double()
+    library = LGMRec.from_data(data, embedding_dim=8, **options).double()
     features = dict(data.x_dict)
     reference = PlainLGMRec(
         pairs, NUM_USERS, NUM_ITEMS, features, embedding_dim=8, **options
@@ -60,7 +59,7 @@ def double_precision():
 def test_reference_equals_library(options, modalities):
     data, pairs = make_graph(modalities)
     sides = make_sides(data, pairs, **options)
-    inputs = model_inputs(prepare(data))
+    inputs = model_inputs(data)
     out, _ = sides.reference()
     for actual, expected in zip(
         sides.library.embed(*inputs),
@@ -115,7 +114,7 @@ def test_evaluator_equals_library():
     known = torch.zeros(NUM_USERS, NUM_ITEMS, dtype=torch.bool)
     known[tuple(pairs)] = True
     label = (~known & (torch.rand(NUM_USERS, NUM_ITEMS) < 0.2)).nonzero().t()
-    inputs = model_inputs(prepare(data))
+    inputs = model_inputs(data)
     with torch.no_grad():
         embeddings = sides.library.embed(*inputs)
     expected = Evaluator(label, pairs, NUM_USERS, NUM_ITEMS, ks=(5, 10))(*embeddings)
