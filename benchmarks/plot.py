@@ -123,8 +123,8 @@ def _draw(figure: Figure, rows: pd.DataFrame, target: str) -> None:
     for axis in axes[len(panels) :]:
         axis.axis('off')
     if lines:
-        place = {'loc': 'outside right upper', 'fontsize': 7}
-        canvas.legend(list(lines.values()), list(lines), **place)
+        handles, names = list(lines.values()), list(lines)
+        canvas.legend(handles, names, loc='outside right upper', fontsize=7)
     canvas.suptitle('{machine}, torch {torch}'.format(**rows.iloc[0]), fontsize=9)
     canvas.savefig(target, dpi=120)
 

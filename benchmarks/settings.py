@@ -103,5 +103,5 @@ def make_workload(args: argparse.Namespace) -> Workload:
         data[modality].x = F.normalize(x)
         index = torch.arange(size[1])
         data[describes(modality)].edge_index = torch.stack([index, index])
-    splits = (pairs.to(device) for pairs in (train, val, test))
-    return Workload(name, data.to(device), *splits, setting.model)
+    train, val, test = (pairs.to(device) for pairs in (train, val, test))
+    return Workload(name, data.to(device), train, val, test, setting.model)

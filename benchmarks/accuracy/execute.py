@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import Module
 from torch.optim import Adam
 from torch_geometric import seed_everything
 from tqdm import tqdm
@@ -140,12 +139,12 @@ def _learn(run: Run, task: Task) -> Outcome:
         }
     if run.variant == 'noisy evaluation':
         extra['noisy'] = [_recall(task, model, task.inputs) for _ in range(NOISY_DRAWS)]
-        model.hypergraph.membership.noisy_eval = False  # type: ignore[union-attr]
+        model.hypergraph.membership.noisy_eval = False
         extra['quiet'] = _recall(task, model, task.inputs)
     return outcome
 
 
-def _train(run: Run, task: Task, model: Module) -> History:
+def _train(run: Run, task: Task, model: Any) -> History:
     keep_freed_memory()
     config: Config = run.config
     optimizer = Adam(
@@ -155,7 +154,7 @@ def _train(run: Run, task: Task, model: Module) -> History:
         fused=True,
     )
     history = fit(
-        model,  # type: ignore[arg-type]
+        model,
         task.inputs,
         task.sampler(config.get('batch_size', 2048)),
         task.val,
@@ -224,7 +223,7 @@ def _cold(task: Task, scorer: Scorer) -> dict[str, float]:
     }
 
 
-def _recall(task: Task, model: Module, inputs: tuple[Any, ...]) -> float:
+def _recall(task: Task, model: Any, inputs: tuple[Any, ...]) -> float:
     with torch.no_grad():
         return task.test(*model.embed(*inputs))[RECALL]
 

@@ -3,6 +3,7 @@ r"""The results as figures."""
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,13 +34,13 @@ def draw_all(rows: pd.DataFrame, folder: str) -> list[str]:
     final = rows[rows['final']]
     figures = {
         'main': _panels(final, _main, width=4.5, legend=False),
-        'cost': _panels(rows[rows['study'] == COST], lambda *x: _cost(*x, final)),
+        'cost': _panels(rows[rows['study'] == COST], partial(_cost, final=final)),
         'groups': _panels(final, _groups),
         'sensitivity': _sensitivity(rows),
     }
     for study in SHARED:
         found = rows[(rows['study'] == study) & rows['level'].ne('')]
-        figures[study] = _panels(found, lambda *x: _shares(*x, final))
+        figures[study] = _panels(found, partial(_shares, final=final))
     written = []
     for name, figure in figures.items():
         if figure is not None:
@@ -70,8 +71,9 @@ def _panels(
         lines, labels = axis.get_legend_handles_labels()
         handles |= dict(zip(labels, lines, strict=True))
     if legend:
-        place = {'loc': 'outside right upper', 'fontsize': 7}
-        figure.legend(list(handles.values()), list(handles), **place)
+        figure.legend(
+            [*handles.values()], [*handles], loc='outside right upper', fontsize=7
+        )
     return figure
 
 

@@ -6,7 +6,6 @@ from inspect import signature
 from itertools import product
 from typing import Any
 
-from torch.nn import Module
 from torch_geometric.data import HeteroData
 
 import lgmrec_pyg.nn
@@ -68,10 +67,10 @@ class Entry:
                 out.append(config)
         return out[:budget]
 
-    def model(self, data: HeteroData, config: Config) -> Module:
+    def model(self, data: HeteroData, config: Config) -> Any:
         r"""Builds a learned model."""
         options = {key: x for key, x in config.items() if key not in TRAINING}
-        return self.build(data, **options)  # type: ignore[no-any-return]
+        return self.build(data, **options)
 
     def value(self, config: Config, name: str) -> Any:
         r"""What a configuration amounts to, in its own words or by the default of

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from statistics import mean, stdev
 
 import pandas as pd
@@ -250,15 +251,11 @@ def _text(rows: pd.DataFrame, tests: pd.DataFrame) -> str:
     add('Main study', main_table)
     add('Differences', significance_table, PAIRED, tests)
     for name, (title, column, words) in EXTRAS.items():
-        add(
-            title,
-            lambda x, name=name, column=column: extra_table(x, name, column),
-            words,
-        )  # type: ignore[misc]
+        add(title, partial(extra_table, name=name, words=column), words)
     add('Cost', cost_table, ALONE)
     for name, study in STUDIES.items():
         if name != COST:
-            add(study.title, lambda x, name=name: study_table(x, name))  # type: ignore[misc]
+            add(study.title, partial(study_table, study=name))
     add('Search', search_table)
     return '\n'.join(parts)
 
