@@ -5,7 +5,7 @@ tries again; what it lacks is to continue a file where the connection broke.
 import os
 import os.path as osp
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -83,9 +83,9 @@ def download(
             except (RequestException, HTTPError) as error:
                 if _size(part) <= size:
                     raise DownloadError(
-                        f"'{url}' could not be downloaded ({error}); {size:,} bytes "
-                        f'are kept. Check the address and the connection, and run '
-                        f'again to continue'
+                        f"'{url}' could not be downloaded ({error}): {_size(part):,} "
+                        f'bytes are kept. Check the address and the connection, and '
+                        f'run again to continue'
                     ) from error
     with suppress(FileNotFoundError):
         os.remove(f'{part}.from')
@@ -124,7 +124,7 @@ def _write(
     length = response.headers.get('Content-Length', '')
     total = start + int(length) if length.isdecimal() else None
     name = osp.basename(part).removesuffix('.part')
-    options: dict[str, Any] = {'desc': name, 'initial': start, 'disable': not progress}
+    options = {'desc': name, 'initial': start, 'disable': not progress}
     with (
         open(part, 'ab' if start > 0 else 'wb') as file,
         tqdm.wrapattr(file, 'write', total, **options) as out,

@@ -108,10 +108,7 @@ def like_items(ids: np.ndarray, item_ids: np.ndarray, name: str) -> np.ndarray:
 def attach_features(data: HeteroData, tables: dict[str, FeatureTable]) -> HeteroData:
     r"""Adds features to a graph, as far as its items are described."""
     if 'adj_t' in data[INTERACTS] or 'edge_weight' in data[INTERACTS]:
-        raise ValueError(
-            "'data' needs to be the graph before transforms, which prepared it for "
-            "propagation (got one with 'adj_t' or 'edge_weight')"
-        )
+        raise ValueError("'data' needs to be the graph before transforms")
     data = copy.copy(data)
     items = pd.Index(as_ids(IdMap.of(data, ITEM).ids))
     for modality, (ids, x) in tables.items():
@@ -119,10 +116,7 @@ def attach_features(data: HeteroData, tables: dict[str, FeatureTable]) -> Hetero
         item, row = item.sort(stable=True)
         item, row = item[item >= 0], row[item >= 0]
         if item.numel() == 0:
-            raise ValueError(
-                f"'features' of '{modality}' need to describe items of the graph (got "
-                f'only items that were filtered out)'
-            )
+            raise ValueError(f"'features' of '{modality}' describe only dropped items")
         for edge_type in (describes(modality), reverse(describes(modality))):
             if edge_type in data.edge_types:
                 del data[edge_type]

@@ -69,7 +69,6 @@ def graph_from_interactions(
             k_core=5,
             split='leave_one_out',
         )
-        get_ids(data, 'item')[:2]  # ['B00A1', 'B00B2']
 
     First, ratings below :obj:`min_rating` are dropped. Interactions of the same
     user and item are then merged into the earliest one. Of these, the
@@ -126,10 +125,8 @@ def graph_from_interactions(
             the row or line, or if no interaction is left, naming the filter.
     """
     if split not in SPLITS or (split == 'time' and timestamp is None):
-        raise ValueError(
-            f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp' (got "
-            f'{split!r})'
-        )
+        needed = f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp'"
+        raise ValueError(f'{needed} (got {split!r})')
     if (rating is None) != (min_rating is None):
         raise ValueError(
             f"'rating' and 'min_rating' need to be given together (got {rating!r} and "
@@ -143,7 +140,7 @@ def graph_from_interactions(
     new_ids = like_items(new_ids, table.item_ids, "'catalog'")
     tables = match_features(tables, np.union1d(table.item_ids, new_ids))
 
-    if table.rating is not None:
+    if table.rating is not None and min_rating is not None:
         table = table.select(table.rating >= min_rating)
         _check_left('min_rating', min_rating, table)
     table = _merge_repeated(table)

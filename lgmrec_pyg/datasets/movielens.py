@@ -87,18 +87,10 @@ def graph_from_movielens(
     )
 
 
-class _RawFiles:
-    # Processing downloads a language model, drops titles and rounds ratings.
-    has_process = False
-
-    def load(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
 def _download(root: str, name: str) -> list[str]:
-    cls = CLASSES[name]
-    dataset = type(cls.__name__, (_RawFiles, cls), {})(root)
-    return list(dataset.raw_paths)
+    # Processing downloads a language model, drops titles and rounds ratings:
+    nothing = {'has_process': False, 'load': lambda *args, **kwargs: None}
+    return list(type(name, (CLASSES[name],), nothing)(root).raw_paths)
 
 
 def _read_movies(path: str, name: str) -> pd.DataFrame:

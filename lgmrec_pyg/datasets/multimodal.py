@@ -21,6 +21,11 @@ from lgmrec_pyg.graph import (
 from lgmrec_pyg.storage import atomic_write, reading
 
 SUFFIX = '_feat.npy'
+LAYOUT = (
+    "An '.inter' file holds the tab-separated columns 'userID', 'itemID' and "
+    f"'x_label' (0: training, 1: validation, 2: test), and a '<modality>{SUFFIX}' file "
+    'one row of features per item. Please place them there.'
+)
 ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
 
 
@@ -141,14 +146,8 @@ class MultimodalDataset(InMemoryDataset):
 
     def download(self) -> None:
         missing = [path for path in self.raw_paths if not osp.isfile(path)]
-        lines = [f"Dataset '{self.name}' lacks the following files:", *missing]
-        raise FileNotFoundError(
-            '\n  '.join(lines)
-            + "\nAn '.inter' file holds the tab-separated columns 'userID', "
-            "'itemID' and 'x_label' (0: training, 1: validation, 2: test), and "
-            f"a '<modality>{SUFFIX}' file holds one row of features per item. "
-            f'Please place them there. {self.source}'.rstrip()
-        )
+        found = '\n  '.join([f"Dataset '{self.name}' lacks the files:", *missing])
+        raise FileNotFoundError(f'{found}\n{LAYOUT} {self.source}'.rstrip())
 
     def _download(self) -> None:
         # Unlike that of PyG, creates no folder where there is none.

@@ -95,9 +95,7 @@ class SyntheticMultimodal(InMemoryDataset):
     ) -> None:
         super().__init__(None, transform)
         if preset not in PRESETS:
-            raise ValueError(
-                f"'preset' needs to be one of {tuple(PRESETS)} (got '{preset}')"
-            )
+            raise ValueError(f"'preset' needs to be in {[*PRESETS]} (got '{preset}')")
         sizes = dict(PRESETS[preset])
         given = {
             'num_users': num_users,
@@ -105,6 +103,8 @@ class SyntheticMultimodal(InMemoryDataset):
             'num_interactions': num_interactions,
             'num_groups': num_groups,
             'feature_dims': feature_dims,
+            'cold_share': cold_share,
+            'missing_share': missing_share,
         }
         sizes |= {name: size for name, size in given.items() if size is not None}
         least = MIN_INTERACTIONS * sizes['num_users']
@@ -113,8 +113,7 @@ class SyntheticMultimodal(InMemoryDataset):
                 f'There need to be {MIN_ITEMS} items and {MIN_INTERACTIONS} '
                 f'interactions a user at least (got {sizes})'
             )
-        shares = {'cold_share': cold_share, 'missing_share': missing_share}
-        data = _generate(**sizes, **shares, seed=seed)
+        data = _generate(**sizes, seed=seed)
         self.data, self.slices = self.collate([data])
 
 

@@ -30,13 +30,8 @@ def graph_from_yelp(
 
     .. code-block:: python
 
-        data = graph_from_yelp(
-            'yelp_academic_dataset_review.json',
-            'yelp_academic_dataset_business.json',
-            SentenceEncoder(),
-            min_rating=4,
-            k_core=10,
-        )
+        files = [f'yelp_academic_dataset_{x}.json' for x in ('review', 'business')]
+        data = graph_from_yelp(*files, SentenceEncoder(), min_rating=4, k_core=10)
 
     Args:
         reviews (str): The path of the file of reviews, plain or
@@ -59,10 +54,7 @@ def graph_from_yelp(
         ValueError: If a file is damaged.
     """
     if businesses is None and (encoder is not None or all_items):
-        raise ValueError(
-            "'businesses' needs to be the path of a file for 'encoder' and 'all_items' "
-            '(got None)'
-        )
+        raise ValueError("'businesses' needs to be given for 'encoder' and 'all_items'")
     rows = () if businesses is None else read_json_lines(businesses, _convert)
     texts, labels = {}, {}
     for id_, name, found, city in rows:

@@ -9,9 +9,16 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg import __version__
 from lgmrec_pyg.graph import INTERACTS, modalities, training_pairs
-from lgmrec_pyg.storage.atomic import atomic_write
+from lgmrec_pyg.storage import atomic_write
 
-PACKAGES = ('torch', 'torch_geometric', 'torch_sparse', 'torchmetrics', 'numpy')
+PACKAGES = (
+    'torch',
+    'torch_geometric',
+    'torch_sparse',
+    'torchmetrics',
+    'triton',
+    'numpy',
+)
 
 
 def dataset_summary(data: HeteroData) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_synthetic_multimodal_of_any_size(
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'preset': 'huge'}, "'preset' needs to be one of ('tiny', 'small', 'baby') ("),
+        ({'preset': 'huge'}, "'preset' needs to be in ['tiny', 'small', 'baby'] ("),
         ({'num_items': 9}, 'There need to be 10 items and 5 interactions a user at'),
         ({'num_interactions': 400}, 'There need to be 10 items and 5 interactions a'),
     ],

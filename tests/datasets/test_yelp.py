@@ -91,7 +91,7 @@ def test_graph_from_yelp_options(tmp_path: Path) -> None:
     validate_graph(data)
     assert get_ids(data, 'item') == ['b1', 'b2', 'b3', 'b9']
     assert modalities(data) == []
-    with pytest.raises(ValueError, match="'businesses' needs to be the path"):
+    with pytest.raises(ValueError, match="'businesses' needs to be given"):
         graph_from_yelp(reviews, encoder=Recorder())
 
 

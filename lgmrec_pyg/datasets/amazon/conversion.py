@@ -28,7 +28,7 @@ from lgmrec_pyg.encoders import SentenceEncoder, encode
 from lgmrec_pyg.storage import atomic_write, reading
 
 BASE_URL = 'http://snap.stanford.edu/data/amazon/productGraph'
-CATEGORIES = {
+CATEGORIES: dict[str, str] = {
     'baby': 'Baby',
     'sports': 'Sports_and_Outdoors',
     'clothing': 'Clothing_Shoes_and_Jewelry',
@@ -170,8 +170,8 @@ def _encode_texts(
         raise ValueError(f"'{path}' needs to hold the texts of items (got none)")
     found = {asin: texts[asin] for asin in asins if asin in texts}
     cache = osp.join(osp.dirname(path), 'text_cache.sqlite')
-    cache = cache if hasattr(encoder, 'name') else None
-    x = encode(found, encoder, cache=cache, progress=progress)
+    kept = cache if hasattr(encoder, 'name') else None
+    x = encode(found, encoder, cache=kept, progress=progress)
     out = torch.full((len(asins), x.size(1)), float('nan'))
     out[[asin in texts for asin in asins]] = x
     return out
@@ -190,9 +190,7 @@ def raw_path(folder: str, name: str, kind: str) -> str:
 
 
 def read_product_texts(path: str, asins: Collection[str]) -> dict[str, str]:
-    r"""Reads the texts of products, of those that have one, from a
-    :obj:`meta_*.json.gz` file.
-    """
+    r"""Reads the texts of products from a :obj:`meta_*.json.gz` file."""
     wanted = {asin.encode() for asin in asins}
 
     def select(line: bytes) -> bool:
@@ -211,9 +209,7 @@ def read_product_texts(path: str, asins: Collection[str]) -> dict[str, str]:
 
 
 def product_text(product: dict[str, Any]) -> str:
-    r"""Composes the text of a product from its title, brand, categories and
-    description, those of them that it has.
-    """
+    r"""Composes the text of a product from what it has."""
     words = [word for key in TEXT_KEYS for word in _words(product.get(key))]
     return ' '.join(html.unescape(' '.join(words)).split())
 

@@ -44,8 +44,7 @@ class AmazonMultimodal(MultimodalDataset):
     The visual features of Clothing alone take up 18 GB.
 
     Baby has 19,445 users, 7,050 items and 160,792 interactions, Sports 35,598,
-    18,357 and 296,337, and Clothing 39,387, 23,033 and 278,677. Images have 4,096
-    features, and texts 384.
+    18,357 and 296,337, and Clothing 39,387, 23,033 and 278,677.
 
     Once converted, the files are ready-made: a folder keeps its split and its
     features, so use another :obj:`root` for another :obj:`split_seed` or
@@ -102,15 +101,8 @@ class AmazonMultimodal(MultimodalDataset):
         self._text_encoder = text_encoder
         self._split_seed = split_seed
         self._base_url = base_url
-        super().__init__(
-            root,
-            name,
-            modalities,
-            transform,
-            pre_transform,
-            force_reload,
-            processed_dir,
-        )
+        options = transform, pre_transform, force_reload, processed_dir
+        super().__init__(root, name, modalities, *options)
 
     def download(self) -> None:
         r"""Downloads and converts the files, as far as there are none."""

@@ -50,10 +50,8 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
     samples, since evaluation ranks all items. Homogeneous datasets, which do not
     tell users from items, are refused.
 
-    .. note::
-
-        The folder is only read. Nothing is downloaded, no archive is extracted,
-        and caches of :obj:`ogb` are not used.
+    The folder is only read: nothing is downloaded, no archive is extracted, and
+    caches of :obj:`ogb` are not used.
 
     Args:
         root (str): The directory of datasets, which holds the dataset as either
@@ -151,9 +149,6 @@ def _relation(graph: dict[str, Any], edge_type: EdgeType) -> int | None:
 
 
 def _read_ids(path: str, num_nodes: int) -> list[Any]:
-    r"""Reads the ids of nodes, as integers if all of them are whole numbers
-    without quotation marks, or as strings otherwise.
-    """
     with (
         reading(path, f'a map of {num_nodes} indices to unique ids'),
         gzip.open(path, 'rt', encoding='utf-8', newline='') as file,
@@ -162,6 +157,7 @@ def _read_ids(path: str, num_nodes: int) -> list[Any]:
         rows = [row for row in csv.reader(io.StringIO(body, newline='')) if row]
         names = {int(row[0]): row[1] for row in rows}
         ids: list[Any] = [names[index] for index in range(len(rows))]
+        # Integers are not quoted:
         if '"' not in body and all(x.lstrip('-').isdecimal() for x in ids):
             numbers = list(map(int, ids))
             ids = numbers if list(map(str, numbers)) == ids else ids

@@ -60,11 +60,9 @@ def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) ->
     The folder is written aside, as :obj:`<root>/.ogbl_*`, which a killed writer
     leaves behind, and put in its place at the end.
 
-    .. note::
-
-        The format holds features in single precision and no further attributes:
-        a graph with others is refused, rather than saved in part. Validation and
-        test pairs that a graph lacks are read back as empty.
+    The format holds features in single precision and no further attributes: a graph
+    with others is refused, rather than saved in part. Validation and test pairs that
+    a graph lacks are read back as empty.
 
     Args:
         data (HeteroData): The multimodal interaction graph, before transforms.

@@ -144,7 +144,7 @@ def test_amazon_multimodal_never_mixes_datasets(
     folder.mkdir()
     for name in ['text_feat.npy', 'baby.inter']:
         (folder / name).write_bytes(b'mine')
-        with pytest.raises(FileNotFoundError, match='lacks the following files'):
+        with pytest.raises(FileNotFoundError, match='lacks the files'):
             open_baby(tmp_path, server)
         assert list_files(folder) == {name}
         (folder / name).unlink()
