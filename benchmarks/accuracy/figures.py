@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.results import METRIC, interval
+from benchmarks.accuracy.results import METRIC, costs, interval
 from benchmarks.accuracy.studies import COST, SENSITIVITY, STUDIES
 
 if TYPE_CHECKING:
@@ -86,8 +86,6 @@ def _main(axis: 'Axes', rows: pd.DataFrame) -> None:
 
 
 def _cost(axis: 'Axes', rows: pd.DataFrame, final: pd.DataFrame) -> None:
-    from benchmarks.accuracy.report import costs
-
     dataset = rows['dataset'].iloc[0]
     final = final[final['dataset'] == dataset]
     for model, seconds in costs(pd.concat([final, rows]))['Train s'].items():

@@ -122,7 +122,7 @@ RIVALS: dict[str, tuple[str, ...]] = {
     'FREEDOM': ('similar, uniform',),
     'MGCN': ('similar',),
     'SMORE': ('similar, union',),
-    'MIGGT': (),
+    'MIGGT': ('project',),
     'DGR': (),
     'SRGFormer': (),
     'GMGL': (),

@@ -6,7 +6,7 @@ python -m benchmarks.accuracy.report
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import mean, stdev
 
@@ -14,7 +14,14 @@ import pandas as pd
 
 from benchmarks.accuracy.figures import draw_all
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.results import METRIC, current, interval, significance
+from benchmarks.accuracy.results import (
+    METRIC,
+    by_model,
+    costs,
+    current,
+    show,
+    significance,
+)
 from benchmarks.accuracy.runs import CACHE, OUTPUT, load_runs, save_table
 from benchmarks.accuracy.studies import COST, STUDIES
 from lgmrec_pyg.storage.atomic import atomic_write
@@ -65,21 +72,6 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
-def show(values: Iterable[float]) -> str:
-    r"""A mean over seeds, with the half width of its interval if there is one."""
-    center, half = interval(values)
-    if center != center:
-        return '-'
-    return f'{center:.4f}' if half != half else f'{center:.4f} ± {half:.4f}'
-
-
-def _models(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    r"""The title of every model, its final rows, and all."""
-    for model, of_model in rows.groupby('model', sort=False):
-        if of_model['final'].any():
-            yield MODELS[model].title, of_model[of_model['final']], of_model
-
-
 def _extras(rows: pd.DataFrame, name: str) -> list:
     found = [json.loads(text) for text in rows['extra'] if text]
     return [extra[name] for extra in found if name in extra]
@@ -90,7 +82,7 @@ def main_table(rows: pd.DataFrame) -> str:
     columns = ['val_Recall@20', 'Recall@10', 'Recall@20', 'NDCG@10', 'NDCG@20']
     header = ['Model', 'Configs', 'Seeds', 'val Recall@20', *columns[1:]]
     lines = []
-    for title, final, every in _models(rows):
+    for title, final, every in by_model(rows):
         seeds = str(len(final))
         if final['searched'].all() and MODELS[final['model'].iloc[0]].learned:
             seeds = 'search'
@@ -117,28 +109,6 @@ def significance_table(tests: pd.DataFrame) -> str:
     return markdown(header, lines)
 
 
-def costs(rows: pd.DataFrame) -> pd.DataFrame:
-    r"""What the chosen configurations take on one dataset, by model: a closed form
-    has no epochs.
-    """
-    out = {}
-    for _, final, every in _models(rows):
-        alone = every[every['study'] == COST]
-        if len(alone):
-            row, epochs = alone.iloc[-1], final['epochs_run'].mean()
-            each = row['train_seconds'] / row['epochs_run']
-            out[final['model'].iloc[0]] = {
-                'Train s': row['train_seconds'] if epochs != epochs else epochs * each,
-                'Epochs': epochs,
-                's / epoch': each,
-                'Eval s': row['eval_seconds'],
-                'MiB': row['peak_mib'],
-                'Parameters': row['parameters'],
-                METRIC: show(final[METRIC]),
-            }
-    return pd.DataFrame.from_dict(out, orient='index')
-
-
 def cost_table(rows: pd.DataFrame) -> str:
     r"""What training and evaluation take, beside accuracy."""
     found = costs(rows)
@@ -155,7 +125,7 @@ def extra_table(rows: pd.DataFrame, name: str, words: str) -> str:
     many they are of.
     """
     header, lines = [], []
-    for title, final, _ in _models(rows):
+    for title, final, _ in by_model(rows):
         found = _extras(final, name)
         if found:
             first = found[0]
@@ -173,16 +143,12 @@ def extra_table(rows: pd.DataFrame, name: str, words: str) -> str:
 
 def search_table(rows: pd.DataFrame) -> str:
     r"""All configurations that were tried."""
-    lines = [
-        [
-            f'{MODELS[row.model].title}: `{row.config}`',
-            row.error or f'{row.val:.4f}',
-            *('' if x != x else f'{x:.0f}' for x in (row.best_epoch, row.epochs_run)),
-        ]
-        for row in rows[rows['searched']]
-        .rename(columns={'val_Recall@20': 'val'})
-        .itertuples()
-    ]
+    lines = []
+    for row in rows[rows['searched']].to_dict('records'):
+        epochs = (row['best_epoch'], row['epochs_run'])
+        value = row['error'] or f'{row["val_Recall@20"]:.4f}'
+        title = f'{MODELS[row["model"]].title}: `{row["config"]}`'
+        lines.append([title, value, *('' if x != x else f'{x:.0f}' for x in epochs)])
     return markdown(['Configuration', 'val Recall@20', 'Best epoch', 'Epochs'], lines)
 
 
@@ -226,7 +192,7 @@ def write_report(runs: str, folder: str) -> list[str]:
     rows = current(load_runs(runs, csv))
     save_table(rows.drop(columns=['searched', 'final']), csv)
     tests = significance(rows, runs, paired)
-    with atomic_write(readme) as partial, open(partial, 'w', encoding='utf-8') as file:
+    with atomic_write(readme) as new, open(new, 'w', encoding='utf-8') as file:
         file.write(_text(rows, tests))
     for dataset, found in rows.groupby('dataset', sort=False):
         print(f'\n{dataset}\n\n{main_table(found)}')

@@ -4,14 +4,14 @@ its rows, and whether models differ.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import SEARCH_SEED, config_text, load_users
-from benchmarks.accuracy.studies import MAIN, STUDIES
+from benchmarks.accuracy.studies import COST, MAIN, STUDIES
 from lgmrec_pyg.storage import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 
@@ -91,6 +91,43 @@ def interval(values: Iterable[float]) -> tuple[float, float]:
         return float(array.mean()) if array.size else float('nan'), float('nan')
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, array.size - 1)
     return float(array.mean()), float(quantile * stats.sem(array))
+
+
+def show(values: Iterable[float]) -> str:
+    r"""A mean over seeds, with the half width of its interval if there is one."""
+    center, half = interval(values)
+    if center != center:
+        return '-'
+    return f'{center:.4f}' if half != half else f'{center:.4f} ± {half:.4f}'
+
+
+def by_model(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    r"""The title of every model, its final rows, and all."""
+    for model, of_model in rows.groupby('model', sort=False):
+        if of_model['final'].any():
+            yield MODELS[model].title, of_model[of_model['final']], of_model
+
+
+def costs(rows: pd.DataFrame) -> pd.DataFrame:
+    r"""What the chosen configurations take on one dataset, by model: a closed form
+    has no epochs.
+    """
+    out = {}
+    for _, final, every in by_model(rows):
+        alone = every[every['study'] == COST]
+        if len(alone):
+            row, epochs = alone.iloc[-1], final['epochs_run'].mean()
+            each = row['train_seconds'] / row['epochs_run']
+            out[final['model'].iloc[0]] = {
+                'Train s': row['train_seconds'] if epochs != epochs else epochs * each,
+                'Epochs': epochs,
+                's / epoch': each,
+                'Eval s': row['eval_seconds'],
+                'MiB': row['peak_mib'],
+                'Parameters': row['parameters'],
+                METRIC: show(final[METRIC]),
+            }
+    return pd.DataFrame.from_dict(out, orient='index')
 
 
 def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from lgmrec_pyg.datasets import MultimodalDataset, SyntheticMultimodal
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, modalities, model_inputs
 from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
+from lgmrec_pyg.transforms import RandomProjection, SimilarItems, StandardizeFeatures
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -44,6 +44,7 @@ def halve_features(data: HeteroData) -> HeteroData:
 TRANSFORMS: dict[str, Callable[[HeteroData], HeteroData]] = {
     'standardize': StandardizeFeatures(),
     'bfloat16': halve_features,
+    'project': RandomProjection(384),
     'similar': SimilarItems(k=10),
     'similar, uniform': SimilarItems(k=10, weight='uniform'),
     'similar, union': SimilarItems(k=10, union=True),

@@ -82,7 +82,7 @@ def test_the_recommended_transform_is_the_one_that_its_rows_name():
     assert repr(TRANSFORMS[name]) == repr(RECOMMENDED.transform)
 
 
-def test_rivals_get_the_similar_items_that_they_were_published_with():
+def test_rivals_get_the_transforms_that_they_were_published_with():
     for name, needs in RIVALS.items():
         published = PUBLISHED[name].transform
         if name != 'SMORE':  # It names modalities, which not all datasets have.
