@@ -1,7 +1,7 @@
 r"""The models that take part: how to build one, and what is searched for it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -133,13 +133,18 @@ RIVALS: dict[str, tuple[str, ...]] = {
 def _rivals() -> Iterator[tuple[str, Entry]]:
     r"""Each with its own loss, and with a softmax over all items."""
     for name, needs in RIVALS.items():
-        build = getattr(lgmrec_pyg.nn, name).from_data
-        bases = ({'transforms': [*x, *needs]} for x in ((), ('standardize',)))
+        kind = getattr(lgmrec_pyg.nn, name)
+        scales = ((), ('standardize',)) if kind.needs_modalities else ((),)
+        bases = ({'transforms': [*scale, *needs]} for scale in scales)
         space = grid(*bases, lr=(1e-3, 5e-3, 5e-4, 1e-2))
+        entry = Entry(name, kind.from_data, space, featured=kind.needs_modalities)
         if name != 'VBPR':  # Below, in the form that there are results of.
-            yield name.lower(), Entry(name, build, space)
-        space = tuple(SOFTMAX | config for config in space)
-        yield f'{name.lower()}-softmax', Entry(f'{name}, softmax', build, space)
+            yield name.lower(), entry
+        softmax = tuple(SOFTMAX | config for config in space)
+        yield (
+            f'{name.lower()}-softmax',
+            replace(entry, title=f'{name}, softmax', space=softmax),
+        )
 
 
 MODELS: dict[str, Entry] = {
