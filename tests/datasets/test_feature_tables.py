@@ -180,8 +180,7 @@ def test_save_item_features_writes_nothing_on_errors(tmp_path: Path) -> None:
 
 
 def test_save_item_features_with_a_long_name(tmp_path: Path) -> None:
-    message = r'cannot be written \(File name too long\): choose a shorter name'
-    with pytest.raises(OSError, match=message):
+    with pytest.raises(OSError, match='File name too long'):
         save_item_features(tmp_path, {'x' * 300: {'a': [1]}})
 
 

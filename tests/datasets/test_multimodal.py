@@ -241,7 +241,7 @@ def test_multimodal_dataset_with_ids(tmp_path: Path) -> None:
         (
             'user',
             'A0\n',
-            "of node type 'user' needs to be a list of 2 ids (got 1",
+            "'user.ids' needs to hold 2 ids, one per node (got 1)",
         ),
         ('item', 'B0\nB1\nB2\nB3\n', 'have a row for each of the 4 items (got 3 rows'),
         ('item', 'B0\nB1\nB0\n', "each once (got 'B0' in line 3)"),
