@@ -130,9 +130,8 @@ def _to_rows(name: str, rows: Any) -> Tensor:
         if isinstance(rows, list):
             rows = torch.stack([torch.as_tensor(row).float().flatten() for row in rows])
         if isinstance(rows, Tensor):
-            if not rows.is_complex():
-                return rows.detach().cpu().to_dense().float()
-            rows = rows.numpy()
+            rows = rows.detach().cpu().to_dense()
+            rows = (rows if rows.is_complex() else rows.float()).numpy()
         array = np.asanyarray(rows.toarray() if hasattr(rows, 'toarray') else rows)
         if array.dtype.kind in 'cmM':
             raise TypeError(f'got {array.dtype}')

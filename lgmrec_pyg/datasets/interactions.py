@@ -128,10 +128,8 @@ def graph_from_interactions(
         needed = f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp'"
         raise ValueError(f'{needed} (got {split!r})')
     if (rating is None) != (min_rating is None):
-        raise ValueError(
-            f"'rating' and 'min_rating' need to be given together (got {rating!r} and "
-            f'{min_rating!r})'
-        )
+        got = f'got {rating!r} and {min_rating!r}'
+        raise ValueError(f"'rating' and 'min_rating' need to be given together ({got})")
     check_ratios(val_ratio, test_ratio)
     indexed = isinstance(interactions, (Tensor, np.ndarray))
     tables = {} if features is None else read_feature_tables(features, indexed)

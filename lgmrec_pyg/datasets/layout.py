@@ -109,11 +109,8 @@ def read_features(path: str, num_items: int) -> Tensor:
         if bad.any():
             row, column = bad.nonzero()[0].tolist()
             raise ValueError(f'got {rows[row, column]} in row {row}, column {column}')
-    if num_rows < num_items or num_columns == 0:
-        raise ValueError(
-            f"'{path}' needs to have a row for each of the {num_items} items (got "
-            f'{num_rows} rows of {num_columns} numbers)'
-        )
+        if num_rows < num_items or num_columns == 0:
+            raise ValueError(f'got {list(x.size())} numbers for {num_items} items')
     return x
 
 

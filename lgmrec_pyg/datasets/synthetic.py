@@ -109,10 +109,8 @@ class SyntheticMultimodal(InMemoryDataset):
         sizes |= {name: size for name, size in given.items() if size is not None}
         least = MIN_INTERACTIONS * sizes['num_users']
         if sizes['num_interactions'] < least or sizes['num_items'] < MIN_ITEMS:
-            raise ValueError(
-                f'There need to be {MIN_ITEMS} items and {MIN_INTERACTIONS} '
-                f'interactions a user at least (got {sizes})'
-            )
+            needed = f'{MIN_ITEMS} items and {MIN_INTERACTIONS} interactions a user'
+            raise ValueError(f'There need to be {needed} at least (got {sizes})')
         data = _generate(**sizes, seed=seed)
         self.data, self.slices = self.collate([data])
 

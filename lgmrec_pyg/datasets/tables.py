@@ -30,11 +30,9 @@ class InteractionTable(NamedTuple):
 
     def select(self, index: Tensor) -> 'InteractionTable':
         r"""Selects interactions by their indices or a mask."""
-        return self._replace(
-            edge_index=self.edge_index[:, index],
-            rating=None if self.rating is None else self.rating[index],
-            time=None if self.time is None else self.time[index],
-        )
+        rating, time = (None if x is None else x[index] for x in self[3:])
+        edge_index = self.edge_index[:, index]
+        return self._replace(edge_index=edge_index, rating=rating, time=time)
 
 
 def read_interaction_table(

@@ -28,11 +28,6 @@ def graph_from_yelp(
     kept in memory. Damaged lines are skipped with a warning, unless they are more
     than a few.
 
-    .. code-block:: python
-
-        files = [f'yelp_academic_dataset_{x}.json' for x in ('review', 'business')]
-        data = graph_from_yelp(*files, SentenceEncoder(), min_rating=4, k_core=10)
-
     Args:
         reviews (str): The path of the file of reviews, plain or
             gzip-compressed (:obj:`.gz`).

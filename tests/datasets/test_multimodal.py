@@ -243,7 +243,7 @@ def test_multimodal_dataset_with_ids(tmp_path: Path) -> None:
             'A0\n',
             "'user.ids' needs to hold 2 ids, one per node (got 1)",
         ),
-        ('item', 'B0\nB1\nB2\nB3\n', 'have a row for each of the 4 items (got 3 rows'),
+        ('item', 'B0\nB1\nB2\nB3\n', 'got [3, 3] numbers for 4 items'),
         ('item', 'B0\nB1\nB0\n', "each once (got 'B0' in line 3)"),
         ('item', 'B0\n\nB1\n', "each once (got '' in line 2)"),
         ('user', '', "each once (got '' in line 1)"),
@@ -316,7 +316,7 @@ def test_multimodal_dataset_with_missing_files(tmp_path: Path) -> None:
     ('rows', 'num_rows', 'message'),
     [
         ('0\t0\t5\n', 3, "'x_label': 5}"),
-        (ROWS, 2, "image_feat.npy' needs to have a row for each of the 3 items"),
+        (ROWS, 2, 'got [2, 3] numbers for 3 items'),
     ],
 )
 def test_multimodal_dataset_writes_nothing_on_errors(

@@ -23,7 +23,6 @@ SOURCE = (
     'They are distributed as part of MMRec (https://github.com/enoche/MMRec), see its '
     'data folder.'
 )
-NAMES = tuple(CATEGORIES)
 MODALITIES = ('image', 'text')
 
 
@@ -92,8 +91,10 @@ class AmazonMultimodal(MultimodalDataset):
         base_url: str = BASE_URL,
     ) -> None:
         name = name.lower()
-        if name not in NAMES:
-            raise ValueError(f"'name' needs to be one of {NAMES} (got '{name}')")
+        if name not in CATEGORIES:
+            raise ValueError(
+                f"'name' needs to be one of {[*CATEGORIES]} (got '{name}')"
+            )
         folder = osp.join(osp.expanduser(root), name)
         if modalities is None and not osp.exists(osp.join(folder, f'{name}.inter')):
             modalities = MODALITIES

@@ -77,9 +77,8 @@ def load_ogb(root: str, name: str, interactions: EdgeType | None = None) -> Hete
         path = osp.join(folder, MAPPING.format(source))
         if osp.isfile(path):
             set_ids(data, node_type, _read_ids(path, data[node_type].num_nodes))
-    pairs = _read_pairs(
-        osp.join(folder, 'split'), edge_type, _relation(graph, edge_type)
-    )
+    relation = _relation(graph, edge_type)
+    pairs = _read_pairs(osp.join(folder, 'split'), edge_type, relation)
     for split, key in SPLITS.items():
         data[INTERACTS][key] = pairs[split]
     left_out = _add_modalities(data, graph, edge_type)

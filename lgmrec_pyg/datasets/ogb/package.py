@@ -15,7 +15,6 @@ from lgmrec_pyg.graph import LABELS
 
 SPLITS = dict(zip(('train', 'valid', 'test'), ('edge_index', *LABELS), strict=True))
 MAPPING = osp.join('mapping', '{}_entidx2name.csv.gz')
-CONTAINERS = [DataEdgeAttr, DataTensorAttr, GlobalStorage]
 
 
 @contextlib.contextmanager
@@ -48,9 +47,10 @@ def allow_ogb_files() -> Iterator[None]:
         for module in ('core', '_core')
         for value, function in ((np.empty(0), '_reconstruct'), (np.int64(), 'scalar'))
     ]
+    containers = DataEdgeAttr, DataTensorAttr, GlobalStorage
     dtypes = [type(np.dtype(code)) for code in np.typecodes['AllInteger'] + '?efd']
     with torch.serialization.safe_globals(
-        [*arrays, bytes, np.ndarray, np.dtype, *dtypes, *CONTAINERS]
+        [*arrays, bytes, np.ndarray, np.dtype, *dtypes, *containers]
     ):
         yield
 
@@ -76,8 +76,5 @@ def quiet() -> Iterator[None]:
 def folder_name(name: str) -> str:
     r"""Returns how :obj:`ogb` names the folder of a dataset."""
     if not re.fullmatch(r'ogbl(-\w+)+', name):
-        raise ValueError(
-            f"'name' needs to be 'ogbl-' and letters, digits or underscores, such as "
-            f"'ogbl-clothing' (got '{name}')"
-        )
+        raise ValueError(f"'name' needs to be like 'ogbl-clothing' (got '{name}')")
     return name.replace('-', '_')

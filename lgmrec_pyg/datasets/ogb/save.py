@@ -28,10 +28,7 @@ from lgmrec_pyg.graph import (
 )
 
 RESERVED = ('file', 'allow_pickle')
-README = """\
-Each `<type>_entidx2name.csv.gz` maps the indices of nodes to their ids: strings
-within quotation marks, or integers. Without such a file, the indices are the ids.
-"""
+README = 'Ids by the indices of nodes: strings in quotation marks, or integers.\n'
 
 
 def save_ogb(data: HeteroData, root: str, name: str, overwrite: bool = False) -> str:
