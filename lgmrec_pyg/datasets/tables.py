@@ -14,6 +14,7 @@ from torch import Tensor
 from lgmrec_pyg.graph import as_ids
 from lgmrec_pyg.storage import reading
 
+QUOTE = "'"
 PARQUET = ('.parquet', '.pq')
 CHUNK_SIZE = 2**18
 SEPARATORS = ',\t;|'
@@ -142,7 +143,7 @@ def _factorize(name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     # The code of missing values is -1, the last entry:
     missing = np.append(np.asarray(values == ''), True)[codes]
     _check(name, column, ~missing, 'ids')
-    ids = as_ids(values, f'distinct {column.name}')
+    ids = as_ids(values, f'{column.name} of {name.strip(QUOTE)}')
     order = ids.argsort(kind='stable')
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

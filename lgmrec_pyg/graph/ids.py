@@ -60,14 +60,12 @@ def encode_ids(ids: Ids) -> Tensor:
           :obj:`uint8`, where :math:`W` is a multiple of 16
 
     Raises:
-        ValueError: If a string ends in a null character, or see :func:`as_ids`.
+        ValueError: See :func:`as_ids`.
     """
     values = as_ids(ids)
     if values.dtype.kind == 'i':
         return torch.from_numpy(values.copy())
     parts = [value.encode() for value in values]
-    if any(part.endswith(b'\0') for part in parts):
-        raise ValueError("'ids' needs to hold ids that do not end in a null character")
     width = -(-max(map(len, parts), default=1) // WIDTH) * WIDTH
     array = np.array(parts, dtype=f'S{width}')
     return torch.from_numpy(array.view(np.uint8).reshape(len(parts), width))
@@ -100,8 +98,9 @@ def as_ids(ids: Any, name: str = 'ids') -> np.ndarray:
             (default: :obj:`"ids"`)
 
     Raises:
-        ValueError: If an id is missing, empty, no valid Unicode, or neither a
-            string nor an integer, or if strings and integers are mixed.
+        ValueError: If an id is missing, empty, no valid Unicode, neither a string
+            nor an integer, or ends in a null character, or if strings and integers
+            are mixed.
     """
     if isinstance(ids, Tensor):
         ids = decode_ids(ids) if _is_encoded(ids) else ids.detach().cpu().numpy()
@@ -157,7 +156,11 @@ def _check_text(values: np.ndarray, name: str) -> None:
             f'{(values == "").argmax()})'
         )
     try:
-        ''.join(values).encode()
+        text = ''.join(values).encode()
+        if b'\0' in text and any(value.endswith('\0') for value in values):
+            raise ValueError(
+                f"'{name}' needs to hold ids that do not end in a null character"
+            )
     except UnicodeEncodeError as error:
         half = error.object[error.start]
         place = next(i for i, value in enumerate(values) if half in value)

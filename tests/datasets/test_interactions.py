@@ -369,3 +369,10 @@ def test_graph_of_described_items(tmp_path: Path) -> None:
     data = graph_of_described_items(*args)
     assert get_ids(data, 'item') == ['a', 'b', 'c', 'd', 'x']
     assert modalities(data) == ['text', 'age']
+
+
+def test_a_file_with_an_id_that_ends_in_a_null_character_is_named(tmp_path):
+    path = tmp_path / 'clicks.csv'
+    path.write_text('user_id,item_id\nu1,i1\nu2\0,i2\n')
+    with pytest.raises(ValueError, match=r'clicks\.csv.*null character'):
+        graph_from_interactions(str(path), val_ratio=0, test_ratio=0)
