@@ -243,10 +243,13 @@ def test_read_timestamps_of_arrow(unit: str) -> None:
         ({'item_id': ['a', 'b', '']}, "column 'item_id' (got '' in row 2"),
         (
             {'item_id': ['a', 'b', 3]},
-            "item_id' needs to hold either strings or integers, not both (got 'a' in "
+            "item_id of interactions' needs to hold either strings or integers, not both (got 'a' in "
             'position 0 and 3 in position 2)',
         ),
-        ({'item_id': [1.0, 2.0, 3.0]}, "item_id' needs to hold strings or integers"),
+        (
+            {'item_id': [1.0, 2.0, 3.0]},
+            "item_id of interactions' needs to hold strings or integers",
+        ),
         (
             {'stars': [1, None, 2]},
             "finite numbers in column 'stars' (got nan in row 1, and 1 such values in",
