@@ -243,7 +243,8 @@ def test_read_timestamps_of_arrow(unit: str) -> None:
         ({'item_id': ['a', 'b', '']}, "column 'item_id' (got '' in row 2"),
         (
             {'item_id': ['a', 'b', 3]},
-            "item_id of interactions' needs to hold either strings or integers, not both (got 'a' in "
+            "item_id of interactions' needs to hold either strings or integers, not "
+            "both (got 'a' in "
             'position 0 and 3 in position 2)',
         ),
         (
