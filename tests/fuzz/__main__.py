@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +86,19 @@ def main() -> int:
             text = outcome(target, target.content)
             assert text == 'success', f'{target.name}: {text}'
         limit_memory()
-        for i in range(args.first, args.first + args.inputs):
-            target = targets[i % len(targets)]
-            if args.kinds and target.name not in args.kinds:
-                continue
-            rng = random.Random(f'{args.seed}/{i}')
-            text = outcome(target, mutate(rng, target.content))
-            counts[target.name, text.split(':')[0]] += 1
-            if text.startswith('wrong'):
-                print(
-                    f"input {i} of seed {args.seed}, a '{target.name}': {text:.500}",
-                    flush=True,
-                )
+        with suppress(KeyboardInterrupt):  # Which still reports what was done.
+            for i in range(args.first, args.first + args.inputs):
+                target = targets[i % len(targets)]
+                if args.kinds and target.name not in args.kinds:
+                    continue
+                rng = random.Random(f'{args.seed}/{i}')
+                text = outcome(target, mutate(rng, target.content))
+                counts[target.name, text.split(':')[0]] += 1
+                if text.startswith('wrong'):
+                    print(
+                        f'input {i} of seed {args.seed}, {target.name}: {text:.500}',
+                        flush=True,
+                    )
     for (name, kind), count in sorted(counts.items()):
         print(f'{name:18} {kind:10} {count}')
     seconds = time.perf_counter() - begin
