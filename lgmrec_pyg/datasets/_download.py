@@ -84,8 +84,7 @@ def download(
                 if _size(part) <= size:
                     raise DownloadError(
                         f"'{url}' could not be downloaded ({error}): {_size(part):,} "
-                        f'bytes are kept. Check the address and the connection, and '
-                        f'run again to continue'
+                        f'bytes are kept. Check the connection, and run again'
                     ) from error
     with suppress(FileNotFoundError):
         os.remove(f'{part}.from')

@@ -92,9 +92,7 @@ def match_features(
 
 
 def like_items(ids: np.ndarray, item_ids: np.ndarray, name: str) -> np.ndarray:
-    r"""Returns ids of the type of those of the items: integers become strings where
-    those are, as in a CSV file.
-    """
+    r"""Returns ids of the type of those of the items: strings, as in a CSV file."""
     if item_ids.dtype == object and ids.dtype != object:
         return ids.astype(str).astype(object)
     if len(ids) > 0 and ids.dtype != item_ids.dtype:

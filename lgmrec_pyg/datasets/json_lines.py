@@ -105,7 +105,7 @@ def to_number(value: Any) -> float:
 
 def report_bad(path: str, unit: str, first: str, good: int, bad: int) -> None:
     r"""Warns of the damaged parts of a file, which were skipped, or raises an error if
-    they are more than one, and more than one in twenty, or all there is.
+    they are all there is, or more than one and than one in twenty.
     """
     got = f'{bad} damaged of {good + bad}, the first one: {first}'
     if bad > max(min(good, 1), MAX_BAD_SHARE * (good + bad)):

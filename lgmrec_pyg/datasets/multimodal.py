@@ -91,10 +91,8 @@ class MultimodalDataset(InMemoryDataset):
         force_reload: bool = False,
         processed_dir: str | None = None,
     ) -> None:
-        root = osp.expanduser(root)
-        self.name = name
-        self._raw_dir = osp.join(root, name)
-        processed_dir = processed_dir or osp.join(self._raw_dir, 'processed')
+        self.root, self.name = osp.expanduser(root), name
+        processed_dir = processed_dir or osp.join(self.raw_dir, 'processed')
         self._processed_dir = osp.expanduser(processed_dir)
         names = self._find_modalities() if modalities is None else modalities
         if isinstance(names, str) or len({*names, USER, ITEM}) < len(names) + 2:
@@ -103,7 +101,7 @@ class MultimodalDataset(InMemoryDataset):
                 f"'{USER}' and '{ITEM}' (got {names!r})"
             )
         self.modalities = list(names)
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
+        super().__init__(self.root, transform, pre_transform, force_reload=force_reload)
         path = self.processed_paths[0]
         with reading(path, 'a processed graph: delete it, and it is made anew'):
             # `self.load` would fall back to loading anything, code included:
@@ -124,7 +122,7 @@ class MultimodalDataset(InMemoryDataset):
 
     @property
     def raw_dir(self) -> str:
-        return self._raw_dir
+        return osp.join(self.root, self.name)
 
     @property
     def processed_dir(self) -> str:

@@ -378,9 +378,7 @@ def test_amazon_multimodal(tmp_path: Path) -> None:
 
 
 def test_amazon_multimodal_errors(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match=r"'name' needs to be one of .*\(got 'books'\)"
-    ):
+    with pytest.raises(ValueError, match=r"'name' needs to be in .*\(got 'books'\)"):
         AmazonMultimodal(str(tmp_path), 'books')
     with pytest.raises(FileNotFoundError, match='distributed as part of MMRec'):
         AmazonMultimodal(str(tmp_path), 'sports', download=False)

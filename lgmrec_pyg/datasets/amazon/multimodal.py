@@ -92,9 +92,7 @@ class AmazonMultimodal(MultimodalDataset):
     ) -> None:
         name = name.lower()
         if name not in CATEGORIES:
-            raise ValueError(
-                f"'name' needs to be one of {[*CATEGORIES]} (got '{name}')"
-            )
+            raise ValueError(f"'name' needs to be in {[*CATEGORIES]} (got '{name}')")
         folder = osp.join(osp.expanduser(root), name)
         if modalities is None and not osp.exists(osp.join(folder, f'{name}.inter')):
             modalities = MODALITIES
@@ -124,13 +122,17 @@ class AmazonMultimodal(MultimodalDataset):
     def _prepare(self, kinds: list[str]) -> None:
         encoder = self._text_encoder
         if 'text' in kinds and encoder is None:
-            encoder = SentenceEncoder()
+            try:
+                encoder = SentenceEncoder()
+            except ImportError as error:
+                others = "Or pass a 'text_encoder', or 'modalities' without 'text'"
+                ready = f"or place ready-made files in '{self.raw_dir}'. {SOURCE}"
+                raise ImportError(f'{error}\n{others}, {ready}') from None
         for kind in sorted(kinds, key=list(FILES).index):  # From small to large.
             if kind == 'image' and encoder is not None:
                 encoder(['A baby bottle.'])  # Before gigabytes are downloaded.
             self._fetch(kind, kinds)
-        modalities = [kind for kind in kinds if kind in MODALITIES]
-        convert_amazon(self.raw_dir, self.name, modalities, encoder, self._split_seed)
+        convert_amazon(self.raw_dir, self.name, kinds, encoder, self._split_seed)
 
     def _fetch(self, kind: str, kinds: list[str]) -> str:
         urls = {kind: raw_url(self.name, kind, self._base_url) for kind in kinds}

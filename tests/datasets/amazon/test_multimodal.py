@@ -178,8 +178,9 @@ def test_amazon_multimodal_without_sentence_transformers(
     tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, 'sentence_transformers', None)
-    with pytest.raises(ImportError, match='pip install sentence-transformers'):
+    with pytest.raises(ImportError, match='pip install sentence-transformers') as info:
         open_baby(tmp_path, server, text_encoder=None)
+    assert f"ready-made files in '{tmp_path / 'baby'}'" in str(info.value)
     assert server.requests == []
     open_baby(tmp_path, server, text_encoder=None, modalities=['image'])
 
