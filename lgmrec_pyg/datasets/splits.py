@@ -159,8 +159,8 @@ def time_split(
 def check_ratios(val_ratio: float, test_ratio: float) -> None:
     r"""Raises an error if ratios are negative, or leave nothing for training."""
     if not (min(val_ratio, test_ratio) >= 0 and val_ratio + test_ratio < 1):
-        got = f'(got {val_ratio} and {test_ratio})'
-        raise ValueError(f"'val_ratio', 'test_ratio' need to be >= 0, of a sum < 1 {got}")
+        got = f'(got {val_ratio}, {test_ratio})'
+        raise ValueError(f"'val_ratio', 'test_ratio' need to be >= 0, of sum < 1 {got}")
 
 
 def _withhold(

@@ -302,7 +302,7 @@ def test_graph_from_interactions_warns_of_few_features() -> None:
         ({'split': 'time'}, "'time' needs 'timestamp'"),
         ({'rating': 'stars'}, "'rating' and 'min_rating' need to be given together"),
         ({'min_rating': 3}, "'rating' and 'min_rating' need to be given together"),
-        ({'val_ratio': 0.6, 'test_ratio': 0.4}, 'of a sum < 1'),
+        ({'val_ratio': 0.6, 'test_ratio': 0.4}, 'of sum < 1'),
         ({'k_core': 0}, "'k' needs to be a positive integer (got 0)"),
         ({'k_core': 2.5}, "'k' needs to be a positive integer (got 2.5)"),
         (

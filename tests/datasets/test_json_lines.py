@@ -86,7 +86,8 @@ def test_read_reviews_in_chunks(
     lines = [json.dumps(REVIEW | {'at': i}) for i in range(5)]
     frame = read_reviews(write(tmp_path / 'a.json', *lines), KEYS)
     assert frame['timestamp'].tolist() == frame.index.tolist() == [0, 1, 2, 3, 4]
-    assert len(read_reviews(write(tmp_path / 'a.json'), KEYS)) == 0
+    with pytest.raises(ValueError, match=r"a\.json' needs to hold undamaged lines"):
+        read_reviews(write(tmp_path / 'a.json'), KEYS)
 
 
 @pytest.mark.parametrize('name', ['a.json', 'a.json.gz'])

@@ -182,9 +182,9 @@ def test_splits_of_nothing() -> None:
 
 @pytest.mark.parametrize('ratios', [(-0.1, 0.1), (0.5, 0.5), (0.1, float('nan'))])
 def test_split_errors(ratios: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match='of a sum < 1'):
+    with pytest.raises(ValueError, match='of sum < 1'):
         random_split(pairs_of(3), *ratios)
-    with pytest.raises(ValueError, match='of a sum < 1'):
+    with pytest.raises(ValueError, match='of sum < 1'):
         time_split(pairs_of(3), torch.arange(3), *ratios)
 
 

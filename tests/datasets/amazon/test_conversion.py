@@ -167,8 +167,8 @@ def test_convert_amazon_keeps_texts_encoded_so_far(tmp_path: Path) -> None:
     ('name', 'lines', 'message'),
     [
         ('reviews_Baby_5', [review('A1', 'B1')], 'users and items with 5 reviews'),
-        ('reviews_Baby_5', [], 'users and items with 5 reviews'),
-        ('meta_Baby', [], 'needs to hold the texts of items'),
+        ('reviews_Baby_5', [], 'needs to hold undamaged lines'),
+        ('meta_Baby', [], 'needs to hold undamaged lines'),
     ],
 )
 def test_convert_amazon_of_empty_files(
