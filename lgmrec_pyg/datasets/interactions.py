@@ -151,6 +151,7 @@ def graph_from_interactions(
         label = leave_one_out_split(pairs, time, seed)
     else:
         label = time_split(pairs, time, val_ratio, test_ratio)
+    _check_left('split', split, table.select(label == TRAIN))
     data = attach_features(_assemble(table, label, new_ids), tables)
     validate_graph(data)
     return data

@@ -14,7 +14,6 @@ from torch import Tensor
 from lgmrec_pyg.graph import as_ids
 from lgmrec_pyg.storage import reading
 
-QUOTE = "'"
 PARQUET = ('.parquet', '.pq')
 CHUNK_SIZE = 2**18
 SEPARATORS = ',\t;|'
@@ -143,7 +142,7 @@ def _factorize(name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     # The code of missing values is -1, the last entry:
     missing = np.append(np.asarray(values == ''), True)[codes]
     _check(name, column, ~missing, 'ids')
-    ids = as_ids(values, f'{column.name} of {name.strip(QUOTE)}')
+    ids = as_ids(values, ' of '.join([str(column.name), name.strip("'")]))
     order = ids.argsort(kind='stable')
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
