@@ -185,7 +185,9 @@ def graph_of_described_items(
     found = {id_: texts[id_] for id_ in ids if texts.get(id_)}
     if encoder is not None and found:
         x = encode(found, encoder, cache=cache)
-        data = add_item_features(data, {'text': (list(found), x)})
+        rows = x.isfinite().all(dim=1)  # All but of texts that could not be encoded.
+        known = [id_ for id_, is_known in zip(found, rows, strict=True) if is_known]
+        data = add_item_features(data, {'text': (known, x[rows])})
     labelled = {id_: labels[id_] for id_ in ids if labels.get(id_)}
     if labelled:
         x, _ = multi_hot(list(labelled.values()))
