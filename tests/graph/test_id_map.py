@@ -12,7 +12,7 @@ from torch_geometric.data import HeteroData
 from lgmrec_pyg.graph import IdMap, as_ids, set_ids
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
-STRINGS = st.text(min_size=1)
+STRINGS = st.text(min_size=1).filter(lambda text: not text.endswith('\0'))
 ID_LISTS = st.lists(INTEGERS, unique=True) | st.lists(STRINGS, unique=True)
 
 
