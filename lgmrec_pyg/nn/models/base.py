@@ -48,9 +48,10 @@ class GraphRecommender(Module):
         names = inspect.signature(type(self)).parameters
         self.settings = {key: arguments[key] for key in names if key in arguments}
         for name in ('num_users', 'num_items', 'embedding_dim'):
-            if arguments[name] < 1:
+            value = arguments[name]
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(
-                    f"'{name}' needs to be positive (got {arguments[name]})"
+                    f"'{name}' needs to be a positive integer (got {value!r})"
                 )
         ranking_loss = arguments['ranking_loss']
         if ranking_loss not in self.ranking_losses:

@@ -96,7 +96,7 @@ def test_similarities_are_needed() -> None:
     with pytest.raises(ValueError, match="'ranking_loss' needs to be one of"):
         FREEDOM(3, 2, {'image': 4}, ranking_loss='hinge')
     with pytest.raises(
-        ValueError, match=r"'embedding_dim' needs to be positive \(got 0"
+        ValueError, match=r"'embedding_dim' needs to be a positive integer \(got 0"
     ):
         FREEDOM(3, 2, {'image': 4}, embedding_dim=0)
     model.num_items = 5
