@@ -1,4 +1,3 @@
-import inspect
 from typing import Any
 
 from torch import Tensor
@@ -45,8 +44,9 @@ class GraphRecommender(Module):
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__()
-        names = inspect.signature(type(self)).parameters
-        self.settings = {key: arguments[key] for key in names if key in arguments}
+        self.settings = {**arguments}
+        for name in ('self', '__class__'):
+            del self.settings[name]
         for name in ('num_users', 'num_items', 'embedding_dim'):
             value = arguments[name]
             if not isinstance(value, int) or value < 1:
@@ -121,7 +121,7 @@ class GraphRecommender(Module):
     def check(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> None:
         r"""Raises an error if the graph lacks what the model needs."""
         missing = set(self.feature_dims) - (set(x_dict) & set(graph.modality))
-        if missing and self.needs_modalities:
+        if missing:
             raise ValueError(
                 f'The graph needs to hold the modalities of the model with features '
                 f"'x' and edges {describes('*')} (missing: {sorted(missing)})"

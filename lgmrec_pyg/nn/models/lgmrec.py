@@ -1,4 +1,3 @@
-import inspect
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -6,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Embedding, Module
-from torch_geometric.data import HeteroData
 from torch_geometric.nn.inits import reset
 from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.typing import Adj, EdgeType
@@ -15,25 +13,20 @@ from lgmrec_pyg.graph import (
     ITEM,
     USER,
     MultimodalGraph,
-    describes,
-    modalities,
-    validate_graph,
 )
 from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
-from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
-from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
+from lgmrec_pyg.nn.models.base import GraphRecommender
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
 from lgmrec_pyg.ops import unit_rows
 
 PARTS = ('collaborative', 'modality', 'hypergraph')
-RANKING_LOSSES = ('bpr', 'softmax')
 
 
-class LGMRec(Module):
+class LGMRec(GraphRecommender):
     r"""The LGMRec model from the `"LGMRec: Local and Global Graph Learning for
     Multimodal Recommendation" <https://arxiv.org/abs/2312.16400>`_ paper.
 
@@ -117,6 +110,8 @@ class LGMRec(Module):
         ValueError: If a size is not positive or a part unknown.
     """
 
+    needs_modalities = False
+
     def __init__(
         self,
         num_users: int,
@@ -142,30 +137,14 @@ class LGMRec(Module):
         ranking_temperature: float = 0.2,
         contrast: Module | None = None,
     ) -> None:
-        settings = dict(locals())
-        super().__init__()
-        self.settings = {key: x for key, x in settings.items() if key in SETTINGS}
-        sizes = {
-            'num_users': num_users,
-            'num_items': num_items,
-            'embedding_dim': embedding_dim,
-            'num_hyperedges': num_hyperedges,
-        }
-        for name, value in sizes.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"'{name}' needs to be a positive integer (got {value!r})"
-                )
+        super().__init__(locals())
+        del self.settings['contrast']  # A module is no setting.
+        if num_hyperedges < 1:
+            raise ValueError(
+                f"'num_hyperedges' needs to be positive (got {num_hyperedges})"
+            )
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"'parts' needs to be some of {PARTS} (got {parts})")
-        if ranking_loss not in RANKING_LOSSES:
-            raise ValueError(
-                f"'ranking_loss' needs to be one of {RANKING_LOSSES} "
-                f'(got {ranking_loss!r})'
-            )
-        self.num_users = num_users
-        self.num_items = num_items
-        self.feature_dims = dict(feature_dims)
         self.parts = tuple(parts)
         self.shared_ids = shared_ids
         self.contrast_weight = contrast_weight
@@ -190,28 +169,10 @@ class LGMRec(Module):
             normalize_hypergraph,
         )
         self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts)
-        self.ranks_by_cosine = ranking_loss == 'softmax'
-        self.bpr = BPRLoss()
-        self.softmax = SoftmaxLoss(ranking_temperature)
         self.contrast = (
             HypergraphContrast(temperature) if contrast is None else contrast
         )
         self.reset_parameters()
-
-    @classmethod
-    def from_data(cls, data: HeteroData, **kwargs: Any) -> 'LGMRec':
-        r"""Checks a graph, and reads the sizes from it.
-
-        Args:
-            data (HeteroData): The multimodal interaction graph.
-            **kwargs (optional): Additional arguments of :class:`LGMRec`.
-
-        Raises:
-            ValueError: See :func:`~lgmrec_pyg.graph.validate_graph`.
-        """
-        validate_graph(data)
-        dims = {name: data[name].num_features for name in modalities(data)}
-        return cls(data[USER].num_nodes, data[ITEM].num_nodes, dims, **kwargs)
 
     def reset_parameters(self) -> None:
         r"""Resets all learnable parameters of the module (Xavier uniform)."""
@@ -219,7 +180,7 @@ class LGMRec(Module):
         torch.nn.init.xavier_uniform_(self.item_embedding.weight)
         reset(self.encoder)
 
-    def forward(
+    def forward(  # type: ignore[override]  # Its parts are fused later.
         self,
         x_dict: dict[str, Tensor],
         graph: MultimodalGraph | dict[EdgeType, Adj],
@@ -245,7 +206,7 @@ class LGMRec(Module):
             dtype = self.user_embedding.weight.dtype
             graph = MultimodalGraph.from_dict(graph, weight_dict, num_nodes, dtype)
         interactions = graph.interactions
-        self._check_inputs(x_dict, graph)
+        self.check(x_dict, graph)
         e_user, e_item = self.collaborative(
             self.user_embedding.weight, self.item_embedding.weight, interactions
         )
@@ -311,25 +272,8 @@ class LGMRec(Module):
             (unit_rows(user), unit_rows(item)) if self.ranks_by_cosine else (user, item)
         )
 
-    def _check_inputs(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> None:
-        missing = set(self.feature_dims) - (set(x_dict) & set(graph.modality))
-        if missing:
-            raise ValueError(
-                f'The graph needs to hold the modalities of the model with features '
-                f"'x' and edges {describes('*')} (missing: {sorted(missing)})"
-            )
-        got = graph.interactions.num_users, graph.interactions.num_items
-        if got != (self.num_users, self.num_items):
-            raise ValueError(
-                f'The graph needs to have the {self.num_users} users and '
-                f'{self.num_items} items of the model (got {got[0]} and {got[1]})'
-            )
-
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
             f'{self.feature_dims}, embedding_dim={self.user_embedding.embedding_dim})'
         )
-
-
-SETTINGS = set(inspect.signature(LGMRec).parameters) - {'contrast'}

@@ -291,7 +291,7 @@ def test_repr() -> None:
         ({'num_users': 0}, r"'num_users' needs to be a positive integer \(got 0\)"),
         (
             {'num_hyperedges': 0},
-            r"'num_hyperedges' needs to be a positive integer \(got 0\)",
+            r"'num_hyperedges' needs to be positive \(got 0\)",
         ),
         (
             {'embedding_dim': 0},
