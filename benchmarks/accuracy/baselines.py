@@ -147,7 +147,9 @@ class MembershipBugLGMRec(LGMRec):
     kept its raw logits (with dropout). Items are not affected.
     """
 
-    def forward(self, *args: Any) -> LGMRecOutput:
+    def forward(  # type: ignore[override]  # As of LGMRec.
+        self, *args: Any
+    ) -> LGMRecOutput:
         if len(self.feature_dims) != 2:
             raise ValueError(
                 f"'feature_dims' needs to hold two modalities for this comparison "
