@@ -23,7 +23,7 @@ from torch_geometric import seed_everything
 from torch_geometric.data import HeteroData
 from torch_geometric.metrics import LinkPredRecall
 
-from benchmarks.report import Report, add_common_arguments
+from benchmarks.report import Report, suite_parser
 from benchmarks.withheld import (
     item_features,
     split_histories,
@@ -43,12 +43,7 @@ K = 20
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.cold_start',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
+    parser = suite_parser('cold_start', __doc__)
     parser.add_argument('--data', metavar='DIR/NAME', help='(default: synthetic)')
     parser.add_argument('--modalities', nargs='*', help='(default: all)')
     parser.add_argument('--standardize', action='store_true')

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from benchmarks.graphs import free_memory
 from benchmarks.harness import Call
-from benchmarks.report import Report, add_common_arguments
+from benchmarks.report import Report, suite_parser
 from lgmrec_pyg.nn import HypergraphContrast, HypergraphEmbedding
 from lgmrec_pyg.ops._infonce import BACKENDS, choose_backend, in_chunks
 
@@ -33,12 +33,7 @@ BACKENDS['bfloat16'] = partial(in_chunks, dtype=torch.bfloat16)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.contrast',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
+    parser = suite_parser('contrast', __doc__)
     parser.add_argument('--batch', nargs='*', type=int)
     parser.add_argument('--nodes', nargs='*', type=int)
     parser.add_argument('--hyperedges', nargs='*', type=int)

@@ -29,7 +29,7 @@ from benchmarks.graphs import (
 from benchmarks.harness import Call, Timing
 from benchmarks.ogb_graphs import ogb_graph
 from benchmarks.profiling import copy_bandwidth
-from benchmarks.report import Report, add_common_arguments
+from benchmarks.report import Report, suite_parser
 from benchmarks.spmm_candidates import kernels, propagation
 from lgmrec_pyg.ops import choose_kernel
 
@@ -61,12 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        'benchmarks.spmm',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
+    parser = suite_parser('spmm', __doc__)
     parser.add_argument('--data', metavar='DIR', help='the folder of real graphs')
     parser.add_argument('--graphs', nargs='*', help='names of real graphs')
     parser.add_argument('--ogb', nargs='*', default=[], help='names of OGB graphs')
