@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.harness import Timing
 from benchmarks.report import Report, suite_parser
 from benchmarks.settings import make_workload, parse_setting
-from benchmarks.sides import SIDES, Side
+from benchmarks.sides import DEFAULT_SIDES, SIDES, Side
 from benchmarks.train_step import print_ratios
 
 PHASES: dict[str, Callable[[Side], object]] = {
@@ -23,7 +23,9 @@ PHASES: dict[str, Callable[[Side], object]] = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = suite_parser('epoch', __doc__)
-    parser.add_argument('--sides', nargs='*', choices=list(SIDES), default=list(SIDES))
+    parser.add_argument(
+        '--sides', nargs='*', choices=list(SIDES), default=DEFAULT_SIDES
+    )
     parser.add_argument('--rounds', type=int, default=3, help='epochs of each side')
     args = parse_setting(parser, argv, default='baby')
     with Report('epoch', args) as report:

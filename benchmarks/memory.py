@@ -19,14 +19,16 @@ import torch
 from benchmarks.report import Report, suite_parser
 from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
 from benchmarks.settings import make_workload, parse_setting
-from benchmarks.sides import SIDES
+from benchmarks.sides import DEFAULT_SIDES, SIDES
 
 NUM_STEPS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = suite_parser('memory', __doc__)
-    parser.add_argument('--sides', nargs='*', choices=list(SIDES), default=list(SIDES))
+    parser.add_argument(
+        '--sides', nargs='*', choices=list(SIDES), default=DEFAULT_SIDES
+    )
     args = parse_setting(parser, argv, default='clothing')
     with Report('memory', args) as report:
         peaks = {}

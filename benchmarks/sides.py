@@ -72,7 +72,9 @@ class Reference:
 
 
 class Library:
-    r"""The library, as its trainer runs it, perhaps captured into a CUDA graph."""
+    r"""The library, as its trainer runs it, perhaps captured into a CUDA graph, or
+    compiled.
+    """
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class Library:
         batch_size: int = 2048,
         feature_dtype: torch.dtype = torch.float32,
         capture: bool = False,
+        compile: bool = False,  # noqa: A002
     ) -> None:
         data = copy(work.data)
         for name in modalities(data):
@@ -92,8 +95,10 @@ class Library:
         )
         self.model = model
         keep_freed_memory()  # In this process, and so on both sides.
-        self.step = (CapturedStep if capture else TrainingStep)(
-            model, self.inputs, adam
+        self.step: Callable[[Tensor, Tensor, Tensor], object] = (
+            CapturedStep(model, self.inputs, adam)
+            if capture
+            else TrainingStep(model, self.inputs, adam, compile=compile)
         )
         size = work.num_users, work.num_items
         self.sampler = TripletSampler(work.train, *size, batch_size)
@@ -118,8 +123,12 @@ SIDES: dict[str, Callable[[Workload, int], Side]] = {
     'reference': Reference,
     'library': Library,
     'library bf16': lambda work, size: Library(work, size, torch.bfloat16),
+    'library compiled': lambda work, size: Library(work, size, compile=True),
 }
+# Compiling takes minutes: only where it is asked for.
+DEFAULT_SIDES = ['reference', 'library', 'library bf16']
 if torch.cuda.is_available():
     SIDES['library bf16 captured'] = lambda work, size: Library(
         work, size, torch.bfloat16, capture=True
     )
+    DEFAULT_SIDES.append('library bf16 captured')

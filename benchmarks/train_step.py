@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from benchmarks.harness import Call
 from benchmarks.report import Report, suite_parser
 from benchmarks.settings import make_workload, parse_setting
-from benchmarks.sides import SIDES
+from benchmarks.sides import DEFAULT_SIDES, SIDES
 from lgmrec_pyg.sampling import TripletSampler
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = suite_parser('train_step', __doc__)
-    parser.add_argument('--sides', nargs='*', choices=list(SIDES), default=list(SIDES))
+    parser.add_argument(
+        '--sides', nargs='*', choices=list(SIDES), default=DEFAULT_SIDES
+    )
     args = parse_setting(parser, argv, default='baby')
     with Report('train_step', args) as report:
         work = make_workload(args)
