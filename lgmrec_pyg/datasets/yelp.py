@@ -42,7 +42,9 @@ def graph_from_yelp(
         all_items (bool, optional): If set to :obj:`True`, will keep businesses
             without reviews, and those that are filtered out.
             (default: :obj:`False`)
-        cache, **kwargs (optional): See
+        cache (str, optional): See
+            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. (default: :obj:`None`)
+        **kwargs (optional): Additional arguments of
             :meth:`~lgmrec_pyg.datasets.graph_from_movielens`.
 
     Raises:

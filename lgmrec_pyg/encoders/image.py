@@ -54,8 +54,8 @@ class ImageEncoder:
 
     @property
     def name(self) -> str:
-        r"""What tells the model apart as it is now: its weights and its
-        transformation.
+        r"""What tells the model apart as it is now, which is its weights and
+        its transformation.
         """
         model, transform = self._loaded
         return f'timm:{digest(model)}:{" ".join(str(transform).split())}'

@@ -53,8 +53,8 @@ class SentenceEncoder:
 
     @property
     def name(self) -> str:
-        r"""What tells the model apart as it is now: its weights, its tokenizer,
-        and how much it reads, after which prompt, into how many features.
+        r"""What tells the model apart as it is now, which is its weights, its
+        tokenizer, and how much it reads, after which prompt, into how many features.
         """
         model = self._model
         rules = tokenizer_rules(getattr(model, 'tokenizer', None))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+#: What ids of users and items come in: strings or integers, one a node.
 Ids: TypeAlias = Sequence[str] | Sequence[int] | np.ndarray | Tensor
 
 WIDTH = 16

@@ -6,11 +6,16 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import EdgeStorage
 from torch_geometric.typing import EdgeType, SparseTensor
 
+#: The node type of users.
 USER = 'user'
+#: The node type of items.
 ITEM = 'item'
+#: The edge type of interactions, which holds the training graph and withheld pairs.
 INTERACTS: EdgeType = (USER, 'interacts', ITEM)
+#: Its reverse, as :class:`~torch_geometric.transforms.ToUndirected` names it.
 REV_INTERACTS: EdgeType = (ITEM, 'rev_interacts', USER)
 SIMILAR = 'similar_'
+#: The attributes of interactions that hold withheld pairs: validation, then test.
 LABELS = ('val_edge_label_index', 'test_edge_label_index')
 
 

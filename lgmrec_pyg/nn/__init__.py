@@ -1,3 +1,5 @@
+r"""Layers, losses and models, each usable on its own."""
+
 from lgmrec_pyg.nn.attentive_fusion import AttentiveFusion
 from lgmrec_pyg.nn.conv import (
     BipartiteConv,

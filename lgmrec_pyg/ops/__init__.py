@@ -1,3 +1,5 @@
+r"""Sparse products, contrasts and memberships as operators of PyTorch."""
+
 import lgmrec_pyg.ops._operators  # noqa: F401
 from lgmrec_pyg.ops._extension import has_extension
 from lgmrec_pyg.ops._infonce import infonce, unit_rows

@@ -54,7 +54,7 @@ def infonce(
             :obj:`"chunked"` goes through the batch in chunks;
             :obj:`"fused"` are loops in C++ (CPU, single precision);
             :obj:`"triton"` is one kernel on GPU, and experimental. :obj:`"auto"`
-            follows :func:`choose_backend`. (default: :obj:`"auto"`)
+            follows the ``contrast`` benchmark. (default: :obj:`"auto"`)
         masked (bool, optional): If set to :obj:`True`, the gradients of zeros in
             :obj:`keys` are of no use and may be zero, as where a dropout follows
             in the backward pass; :obj:`"fused"` is then faster the more zeros

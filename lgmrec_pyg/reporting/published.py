@@ -29,6 +29,7 @@ def _same_split(model: str, recall: float, ndcg: float) -> PublishedResult:
 PAPER = 'Guo et al., AAAI 2024'
 LOG = "the authors' log"
 
+#: Published results by dataset, see :class:`PublishedResult`.
 PUBLISHED: dict[str, list[PublishedResult]] = {
     'baby': [
         _lgmrec(PAPER, 0.0644, 0.1002, 0.0349, 0.0440),

@@ -113,7 +113,7 @@ def fit(
         progress (bool, optional): If set to :obj:`False`, will not show
             progress bars. (default: :obj:`True`)
         checkpoint (str or os.PathLike, optional): The path of a file to keep the
-            state of the run in, see :class:`Checkpoint`. If it cannot be written,
+            state of the run in. If it cannot be written,
             the run ends, at first before its first epoch. (default: :obj:`None`)
         checkpoint_every (int, optional): The number of epochs between
             checkpoints. (default: :obj:`1`)

@@ -1,3 +1,5 @@
+r"""Losses, each a scalar."""
+
 from lgmrec_pyg.nn.loss.batch_contrast import BatchContrast
 from lgmrec_pyg.nn.loss.bootstrap import BootstrapLoss
 from lgmrec_pyg.nn.loss.bpr import BPRLoss

@@ -1,3 +1,5 @@
+r"""LGMRec, the models that stand beside it, and their settings."""
+
 from lgmrec_pyg.nn.models.base import GraphRecommender
 from lgmrec_pyg.nn.models.bm3 import BM3
 from lgmrec_pyg.nn.models.dgr import DGR

@@ -42,6 +42,7 @@ def _paper(**changes: float) -> Preset:
     return Preset(baby | changes, lr=1e-3, transform=T.Compose([]))
 
 
+#: The settings of the paper by dataset: baby, sports and clothing.
 PAPER: dict[str, Preset] = {
     'baby': _paper(),
     'sports': _paper(num_collaborative_layers=4, dropout=0.6, alpha=0.6),
@@ -50,7 +51,8 @@ PAPER: dict[str, Preset] = {
     ),
 }
 
-# What it is worth, and what else was tried: `benchmarks/accuracy/README.md`.
+#: The settings to start with: a softmax over all items, shared user IDs, standardized
+#: features. ``benchmarks/accuracy`` says what that is worth, and what else was tried.
 RECOMMENDED = Preset(
     model={
         'ranking_loss': 'softmax',

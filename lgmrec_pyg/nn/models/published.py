@@ -17,8 +17,9 @@ def _preset(
     return Preset(model, lr, T.Compose([]) if transform is None else transform)
 
 
-# Where nothing stands, defaults are the published settings. The public code also lowers
-# learning rates: MGCN, SMORE, LATTICE, PGL by 4 % in 50 epochs, MIG-GT by 1 % in one.
+#: The published settings of the models beside LGMRec, by name. Where nothing stands,
+#: defaults are the published settings. The public code also lowers learning rates:
+#: MGCN, SMORE, LATTICE, PGL by 4 % in 50 epochs, MIG-GT by 1 % in one.
 PUBLISHED: dict[str, Preset] = {
     'LightGCN': _preset(),
     'VBPR': _preset(),
