@@ -129,10 +129,12 @@ class IdMap:
             default (int, optional): What to return for an unknown id.
                 (default: :obj:`None`)
         """
-        kind = 'integer' if self._values.dtype.kind == 'i' else 'string'
-        if kind_of(id) != kind or id not in self._index:
+        try:
+            values = as_ids([id])
+        except ValueError:  # It is no id at all.
             return default
-        return int(self._index.get_loc(id))
+        known = values.dtype == self._values.dtype and values[0] in self._index
+        return int(self._index.get_loc(values[0])) if known else default
 
     def __contains__(self, id: object) -> bool:  # noqa: A002
         return self.get(id) is not None

@@ -2,8 +2,12 @@ r"""Ids as PyG carries them along: its loaders index tensors alone, and no tenso
 holds strings, so these are encoded.
 """
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -94,7 +98,8 @@ def as_ids(ids: Any, name: str = 'ids') -> np.ndarray:
     Args:
         ids (Sequence): The ids, which may repeat: a list, tuple, range, NumPy
             array, :class:`pandas.Series` or tensor of strings or of integers, or
-            the tensor of :func:`encode_ids`.
+            the tensor of :func:`encode_ids`. Whole floating-point and decimal
+            numbers count as integers, and UUIDs and bytes of UTF-8 as strings.
         name (str, optional): What error messages call them.
             (default: :obj:`"ids"`)
 
@@ -113,8 +118,11 @@ def as_ids(ids: Any, name: str = 'ids') -> np.ndarray:
         )
     if is_array and isinstance(ids.dtype, np.dtype) and ids.dtype.kind == 'i':
         return np.asarray(ids, dtype=np.int64)
-    values = pd.Series(ids, dtype=object).to_numpy()
+    values = pd.Series(list(ids), dtype=object).to_numpy()
     kind = pd.api.types.infer_dtype(values, skipna=False)
+    if kind not in ('integer', 'string', 'empty'):
+        values = pd.Series(map(_as_plain, values), dtype=object).to_numpy()
+        kind = pd.api.types.infer_dtype(values, skipna=False)
     if kind == 'integer':
         return _as_int64(values, name)
     if kind not in ('string', 'empty'):
@@ -131,10 +139,25 @@ def kind_of(value: Any) -> str:
     Args:
         value (Any): The value.
     """
+    value = _as_plain(value)
     if isinstance(value, str):
         return 'string'
     is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     return 'integer' if is_int else 'other'
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    # Larger ones may stand for one of several integers.
+    is_float = isinstance(value, (float, np.floating))
+    limit = 2.0 ** (np.finfo(type(value)).nmant + 1) if is_float else np.inf
+    is_number = (is_float or isinstance(value, Decimal)) and math.isfinite(value)
+    is_whole = is_number and value % 1 == 0 and abs(value) < limit
+    return int(value) if is_whole else value
 
 
 def _is_encoded(ids: Any) -> bool:

@@ -1,4 +1,5 @@
 import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def test_id_map_of_integers() -> None:
     assert users.encode([10, 30]).tolist() == [1, 0]
     assert users.decode(torch.tensor([0, -1])) == [30, None]
     assert users.get(10) == users.get(np.int64(10)) == 1
-    for value in ['10', 10.0, True, 1, None, 2**70]:
+    assert users.get(10.0) == users.get(Decimal(10)) == 1
+    for value in ['10', 10.5, True, 1, None, 2**70]:
         assert value not in users
     assert 1 not in IdMap(['1'])
     assert True not in IdMap([0, 1])
@@ -147,11 +149,11 @@ def test_id_map_round_trip(ids: list[Any], random: Any) -> None:
         ),
         ([1, 2, 'a'], "not both (got 1 in position 0 and 'a' in position 2)"),
         (
-            [1.0, 2.0],
-            'strings or integers (got 1.0 of type float in position 0, and 2 such',
+            [1.5, 2.0],
+            'strings or integers (got 1.5 of type float in position 0, and 1 such',
         ),
         ([1, True], '(got True of type bool in position 1'),
-        ([b'a'], "(got b'a' of type bytes in position 0"),
+        ([b'\xe4'], "(got b'\\xe4' of type bytes in position 0"),
         ([['a'], ['b']], "(got ['a'] of type list in position 0"),
         (['a', ''], "'ids' needs to hold non-empty ids (got '' in position 1)"),
         (

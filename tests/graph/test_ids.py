@@ -1,4 +1,8 @@
+import uuid
+from decimal import Decimal
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch_geometric.transforms as T
@@ -18,6 +22,7 @@ from lgmrec_pyg.graph import (
     INTERACTS,
     ITEM,
     USER,
+    IdMap,
     as_ids,
     decode_ids,
     encode_ids,
@@ -155,3 +160,58 @@ def test_ids_that_a_user_put_there():
     data[USER].ids = ['a', None]
     with pytest.raises(ValueError, match=r"'user.ids' needs to hold an id in every"):
         get_ids(data, USER)
+
+
+UUIDS = [uuid.UUID(int=7), uuid.UUID(int=2**127)]
+
+
+@pytest.mark.parametrize(
+    ('ids', 'expected'),
+    [
+        ([31.0, 7.0], [31, 7]),
+        (np.float32([31, -7]), [31, -7]),
+        (np.array([2.0**53 - 1, 0.0]), [2**53 - 1, 0]),
+        (pd.Series([31.0, 7.0], dtype='Float64'), [31, 7]),
+        (torch.tensor([31.0, 7.0]), [31, 7]),
+        ([31, 7.0], [31, 7]),
+        ([Decimal('31.00'), Decimal(10**17 + 1)], [31, 10**17 + 1]),
+        (UUIDS, [str(x) for x in UUIDS]),
+        ([UUIDS[0], 'a'], [str(UUIDS[0]), 'a']),
+        (np.array([b'ab', b'c']), ['ab', 'c']),
+        (['é'.encode(), 'b'], ['é', 'b']),
+        (np.array([3, 2**63 - 1], dtype=np.uint64), [3, 2**63 - 1]),
+        (pd.Categorical([31.0, 7.0]).to_numpy(), [31, 7]),
+    ],
+)
+def test_ids_of_other_types(ids, expected):
+    assert as_ids(ids).tolist() == expected
+    assert [type(x) for x in as_ids(ids).tolist()] == [type(x) for x in expected]
+    ids_of = IdMap(ids)
+    assert ids_of.ids == expected
+    assert [
+        ids_of.get(x)
+        for x in list(ids.numpy() if isinstance(ids, torch.Tensor) else ids)
+    ] == [0, 1]
+    assert ids_of.encode(ids[1:]).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    'ids',
+    [
+        [1.5],
+        np.array([2.0**53]),  # It may have been 2 ** 53 + 1.
+        np.float32([2**24]),
+        [float('inf')],
+        [float('nan')],
+        [Decimal('nan')],
+        [Decimal('1.5')],
+        [b'\xff'],
+        [UUIDS[0], 1],
+        [1.0, '1'],
+        [3 + 0j],
+        np.array(['2024-01-01'], dtype='M8[D]'),
+    ],
+)
+def test_what_is_no_id(ids):
+    with pytest.raises(ValueError, match="'ids' needs to hold"):
+        as_ids(ids)
