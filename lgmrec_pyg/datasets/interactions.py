@@ -51,6 +51,7 @@ def graph_from_interactions(
     rating: str | None = None,
     timestamp: str | None = None,
     min_rating: float | None = None,
+    weight: str | bool = False,
     k_core: int = 1,
     split: str = 'random',
     val_ratio: float = 0.1,
@@ -105,6 +106,13 @@ def graph_from_interactions(
             :obj:`"leave_one_out"`. (default: :obj:`None`)
         min_rating (float, optional): The least rating of an interaction to
             count. If :obj:`None`, all count. (default: :obj:`None`)
+        weight (str or bool, optional): How much a pair counts: the sum of this
+            column over its interactions, or, if set to :obj:`True`, their number.
+            It becomes :obj:`data['user', 'interacts', 'item'].confidence`, by which
+            propagation weights the pair, see
+            :class:`~lgmrec_pyg.transforms.DegreeNorm`; in losses, splits and metrics,
+            every pair counts once. Take logarithms of counts with a long tail before.
+            (default: :obj:`False`)
         k_core (int, optional): The number of interactions that every user and
             every item has at least. (default: :obj:`1`)
         split (str, optional): How to split the interactions
@@ -133,7 +141,10 @@ def graph_from_interactions(
     check_ratios(val_ratio, test_ratio)
     indexed = isinstance(interactions, (Tensor, np.ndarray))
     tables = {} if features is None else read_feature_tables(features, indexed)
-    table = read_interaction_table(interactions, user, item, rating, timestamp)
+    column = weight if isinstance(weight, str) else None
+    table = read_interaction_table(interactions, user, item, rating, timestamp, column)
+    if weight is True:
+        table = table._replace(weight=torch.ones(table.edge_index.size(1)))
     new_ids = as_ids([] if catalog is None else catalog, 'catalog')
     new_ids = like_items(new_ids, table.item_ids, "'catalog'")
     tables = match_features(tables, np.union1d(table.item_ids, new_ids))
@@ -199,10 +210,13 @@ def _merge_repeated(table: InteractionTable) -> InteractionTable:
     first = (table.edge_index.diff(dim=1) != 0).any(dim=0)
     first = torch.cat([first.new_ones(1), first]).nonzero().flatten()
     out = table.select(first)
-    if table.time is None:
-        return out
-    time = np.minimum.reduceat(table.time.numpy(), first.numpy())
-    return out._replace(time=torch.from_numpy(time))
+    if table.time is not None:
+        time = np.minimum.reduceat(table.time.numpy(), first.numpy())
+        out = out._replace(time=torch.from_numpy(time))
+    if table.weight is not None:
+        weight = np.add.reduceat(table.weight.numpy(), first.numpy())
+        out = out._replace(weight=torch.from_numpy(weight))
+    return out
 
 
 def _check_left(name: str, value: Any, table: InteractionTable) -> None:
@@ -216,7 +230,8 @@ def _check_left(name: str, value: Any, table: InteractionTable) -> None:
 def _assemble(
     table: InteractionTable, label: Tensor, new_ids: np.ndarray
 ) -> HeteroData:
-    pairs, label = table.edge_index[:, label >= 0], label[label >= 0]
+    table, label = table.select(label >= 0), label[label >= 0]
+    pairs = table.edge_index
     users, user = pairs[0].unique(return_inverse=True)
     user_ids, ids = table.user_ids[users.numpy()], table.item_ids[pairs[1].numpy()]
     item_ids, item = np.unique(np.append(new_ids, ids), return_inverse=True)
@@ -226,6 +241,8 @@ def _assemble(
         data[node_type].num_nodes = len(ids)
         set_ids(data, node_type, ids)
     data[INTERACTS].edge_index = pairs[:, label == TRAIN]
+    if table.weight is not None:
+        data[INTERACTS].confidence = table.weight[label == TRAIN].float()
     data[INTERACTS].val_edge_label_index = pairs[:, label == VAL]
     data[INTERACTS].test_edge_label_index = pairs[:, label == TEST]
     return data

@@ -27,12 +27,12 @@ class InteractionTable(NamedTuple):
     item_ids: np.ndarray
     rating: Tensor | None
     time: Tensor | None
+    weight: Tensor | None = None
 
     def select(self, index: Tensor) -> 'InteractionTable':
         r"""Selects interactions by their indices or a mask."""
-        rating, time = (None if x is None else x[index] for x in self[3:])
-        edge_index = self.edge_index[:, index]
-        return self._replace(edge_index=edge_index, rating=rating, time=time)
+        rows = (None if x is None else x[index] for x in self[3:])
+        return InteractionTable(self.edge_index[:, index], *self[1:3], *rows)
 
 
 def read_interaction_table(
@@ -41,12 +41,13 @@ def read_interaction_table(
     item: str = 'item_id',
     rating: str | None = None,
     timestamp: str | None = None,
+    weight: str | None = None,
 ) -> InteractionTable:
     r"""Reads interactions in the forms that
     :meth:`~lgmrec_pyg.datasets.graph_from_interactions` takes.
     """
     columns = {'user': user, 'item': item}
-    further = {'rating': rating, 'timestamp': timestamp}
+    further = {'rating': rating, 'timestamp': timestamp, 'weight': weight}
     columns |= {key: column for key, column in further.items() if column is not None}
     if isinstance(interactions, (str, os.PathLike)):
         path = osp.expanduser(os.fspath(interactions))
@@ -62,7 +63,8 @@ def read_interaction_table(
     edge_index = torch.from_numpy(np.stack([users, items]))
     ratings = None if rating is None else _to_numbers(name, frame[rating])
     times = None if timestamp is None else _to_times(name, frame[timestamp])
-    table = InteractionTable(edge_index, user_ids, item_ids, ratings, times)
+    weights = None if weight is None else _to_numbers(name, frame[weight])
+    table = InteractionTable(edge_index, user_ids, item_ids, ratings, times, weights)
     return table.select(order)
 
 

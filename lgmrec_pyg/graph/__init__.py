@@ -13,6 +13,7 @@ from lgmrec_pyg.graph.ids import (
 )
 from lgmrec_pyg.graph.multimodal_graph import MultimodalGraph, model_inputs
 from lgmrec_pyg.graph.schema import (
+    CONFIDENCE,
     INTERACTS,
     ITEM,
     LABELS,
@@ -29,6 +30,7 @@ from lgmrec_pyg.graph.schema import (
 from lgmrec_pyg.graph.validate import validate_graph
 
 __all__ = [
+    'CONFIDENCE',
     'INTERACTS',
     'ITEM',
     'LABELS',

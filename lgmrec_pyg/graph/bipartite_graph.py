@@ -6,7 +6,7 @@ from torch_geometric.typing import Adj, OptTensor
 
 from lgmrec_pyg.ops.adjacency import Adjacency
 from lgmrec_pyg.ops.csr import CSR
-from lgmrec_pyg.ops.norm import has_weight
+from lgmrec_pyg.ops.norm import degree_weight, has_weight
 
 
 class BipartiteGraph(NamedTuple):
@@ -18,10 +18,13 @@ class BipartiteGraph(NamedTuple):
             :math:`(|\mathcal{I}|, |\mathcal{U}|)`.
         to_user (Adjacency): From items to users, of shape
             :math:`(|\mathcal{U}|, |\mathcal{I}|)`.
+        confidence (torch.Tensor, optional): How much every interaction counts, in
+            the order of users and then items. (default: :obj:`None`)
     """
 
     to_item: Adjacency
     to_user: Adjacency
+    confidence: OptTensor = None
 
     @classmethod
     def from_adj(
@@ -72,6 +75,36 @@ class BipartiteGraph(NamedTuple):
         size = size and size[::-1]
         back = Adjacency.from_adj(to_user, to_user_weight, size, 'sym', dtype)
         return cls(there, there.t() if _equal(there.csr_t, back.csr) else back)
+
+    @classmethod
+    def from_confidence(
+        cls,
+        edge_index: Tensor,
+        confidence: Tensor,
+        num_users: int,
+        num_items: int,
+        dtype: torch.dtype | None = None,
+    ) -> 'BipartiteGraph':
+        r"""Compresses interactions that count by a confidence :math:`c_{ui}`, such
+        as the number of purchases, with the weights
+        :math:`w_{ui} = c_{ui} / \sqrt{d_u d_i}`, where degrees are sums of it.
+
+        Args:
+            edge_index (torch.Tensor): The pairs :obj:`(user, item)`.
+            confidence (torch.Tensor): The confidence of every pair.
+            num_users (int): The number of users.
+            num_items (int): The number of items.
+            dtype (torch.dtype, optional): The type of the weights.
+                (default: :obj:`None`)
+        """
+        user, item = edge_index.long()
+        order = (user * num_items + item).argsort()
+        confidence, user, item = confidence[order], user[order], item[order]
+        size = num_users, num_items
+        weight = degree_weight(user, item, size, 'sym', dtype, confidence)
+        index = torch.stack([user, item])
+        graph = cls.from_adj(index, None, weight, None, num_users, num_items)
+        return graph._replace(confidence=confidence)
 
     @property
     def num_users(self) -> int:

@@ -8,6 +8,7 @@ from torch_geometric.typing import Adj, EdgeType
 
 from lgmrec_pyg.graph.bipartite_graph import BipartiteGraph, ModalityGraph
 from lgmrec_pyg.graph.schema import (
+    CONFIDENCE,
     INTERACTS,
     ITEM,
     REV_INTERACTS,
@@ -15,6 +16,7 @@ from lgmrec_pyg.graph.schema import (
     USER,
     check_types,
     describes,
+    edge_index_of,
     is_similar,
     modalities,
 )
@@ -44,7 +46,8 @@ class MultimodalGraph(NamedTuple):
         r"""Compresses the edges of a graph, whether it holds them as
         :obj:`edge_index`, with or without :obj:`edge_weight`, or as :obj:`adj_t`.
         Edges without weights are normalized as by
-        :class:`~lgmrec_pyg.transforms.DegreeNorm`.
+        :class:`~lgmrec_pyg.transforms.DegreeNorm`, and so are interactions that have
+        a :obj:`confidence`.
 
         Args:
             data (HeteroData): The multimodal interaction graph.
@@ -59,12 +62,18 @@ class MultimodalGraph(NamedTuple):
                 dtype = torch.promote_types(dtype, data[name].x.dtype)
         adj_dict = data.collect('edge_index', allow_empty=True)
         adj_dict |= data.collect('adj_t', allow_empty=True)
-        return cls.from_dict(
-            adj_dict,
-            data.collect('edge_weight', allow_empty=True),
-            {name: data[name].num_nodes for name in (USER, ITEM, *modalities(data))},
-            dtype,
+        weights = data.collect('edge_weight', allow_empty=True)
+        names = USER, ITEM, *modalities(data)
+        sizes = {name: int(data[name].num_nodes or 0) for name in names}
+        graph = cls.from_dict(adj_dict, weights, sizes, dtype)
+        store = data[INTERACTS]
+        if CONFIDENCE not in store:
+            return graph
+        pairs, confidence = edge_index_of(store), store[CONFIDENCE]
+        interactions = BipartiteGraph.from_confidence(
+            pairs, confidence, sizes[USER], sizes[ITEM], dtype
         )
+        return graph._replace(interactions=interactions)
 
     @classmethod
     def from_dict(

@@ -7,6 +7,7 @@ from torch_geometric.typing import EdgeType
 
 from lgmrec_pyg.graph.id_map import IdMap
 from lgmrec_pyg.graph.schema import (
+    CONFIDENCE,
     INTERACTS,
     ITEM,
     LABELS,
@@ -26,7 +27,8 @@ def validate_graph(data: HeteroData) -> None:
     It has the node types :obj:`"user"` and :obj:`"item"` and one node type per
     modality, which holds finite features :obj:`x`; the edge type
     :obj:`("user", "interacts", "item")`, whose :obj:`edge_index` (or
-    :obj:`adj_t`) holds the training pairs, each once, and whose optional
+    :obj:`adj_t`) holds the training pairs, each once, whose optional
+    :obj:`confidence` holds a positive number for each of them, and whose optional
     :obj:`val_edge_label_index` and :obj:`test_edge_label_index` hold pairs
     which are neither training pairs nor repeated; and the edge type
     :obj:`(modality, "describes", "item")` per modality. The edge types
@@ -97,6 +99,9 @@ def _check_interactions(data: HeteroData) -> None:
             f"'edge_index' of edge type {INTERACTS} needs to hold at least one "
             f'training pair (got none)'
         )
+    confidence = data[INTERACTS].get(CONFIDENCE)
+    if confidence is not None:
+        _check_confidence(confidence, train.size(1))
     seen = {'edge_index': _keys(data, train)}
     _check_unique('edge_index', train, seen['edge_index'])
     for name in LABELS:
@@ -109,6 +114,15 @@ def _check_interactions(data: HeteroData) -> None:
         for other, other_keys in seen.items():
             _check_disjoint(name, pairs, torch.isin(keys, other_keys), other)
         seen[name] = keys
+
+
+def _check_confidence(confidence: Any, size: int) -> None:
+    good = isinstance(confidence, Tensor) and confidence.size() == (size,)
+    if not good or not bool((confidence.isfinite() & (confidence > 0)).all()):
+        raise ValueError(
+            f"'{CONFIDENCE}' of edge type {INTERACTS} needs to hold a positive finite "
+            f'number for each of {size} training pairs (got {_summary(confidence)})'
+        )
 
 
 def _check_pairs(data: HeteroData, edge_type: EdgeType, name: str, pairs: Any) -> None:

@@ -69,10 +69,14 @@ class DegreeDropEdge(Module):
         clock = clock.exponential_(generator=generator) * degree.sqrt()
         num_kept = item.numel() - math.ceil(self.p * item.numel() - 1e-9)
         kept = clock.topk(num_kept, largest=False).indices.sort().values
-        return BipartiteGraph.from_adj(
+        confidence = user.new_ones(user.numel())
+        if graph.confidence is not None:
+            confidence = graph.confidence
+        return BipartiteGraph.from_confidence(
             torch.stack([user[kept], item[kept]]),
-            num_users=graph.num_users,
-            num_items=graph.num_items,
+            confidence[kept],
+            graph.num_users,
+            graph.num_items,
             dtype=None if csr.value is None else csr.value.dtype,
         )
 

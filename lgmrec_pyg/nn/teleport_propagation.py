@@ -95,7 +95,7 @@ def _with_loops(graph: BipartiteGraph) -> _Matrices:
         dtype = graph.to_user.csr.value.dtype
     scale = [(x.degree.to(dtype) + 1).rsqrt() for x in (graph.to_user, graph.to_item)]
     out = _Matrices([], [], [x.square().view(-1, 1) for x in scale])
-    for adj, row, col in zip(graph, scale[::-1], scale, strict=True):
+    for adj, row, col in zip(graph[:2], scale[::-1], scale, strict=True):
         csr = adj.csr._replace(value=row[adj.csr.row] * col[adj.csr.col])
         position = torch.arange(csr.col.numel(), device=csr.col.device)
         csr_t = csr._replace(value=position).t()

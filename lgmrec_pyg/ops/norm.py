@@ -2,7 +2,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
-from torch_geometric.utils import degree
+from torch_geometric.utils import scatter
 
 NORMS = ('sym', 'mean', None)
 
@@ -58,15 +58,17 @@ def degree_weight(
     size: tuple[int, int],
     norm: str = 'sym',
     dtype: torch.dtype | None = None,
+    value: OptTensor = None,
 ) -> Tensor:
     r"""The weight of every edge in a normalized sum over in-neighbors,
 
     .. math::
-        w_{ji} = \frac{1}{\sqrt{\deg(j) \deg(i)}} \quad (\texttt{sym})
-        \qquad\qquad w_{ji} = \frac{1}{\deg(i)} \quad (\texttt{mean})
+        w_{ji} = \frac{c_{ji}}{\sqrt{\deg(j) \deg(i)}} \quad (\texttt{sym})
+        \qquad\qquad w_{ji} = \frac{c_{ji}}{\deg(i)} \quad (\texttt{mean})
 
     with the degrees of source :math:`j` and destination :math:`i` in a bipartite
-    graph. Isolated nodes have no edges, and so no weights.
+    graph, which are the sums of the values :math:`c_{ji}` of their edges. Isolated
+    nodes have no edges, and so no weights.
 
     Args:
         src (torch.Tensor): The source of every edge, of shape
@@ -77,12 +79,16 @@ def degree_weight(
             (default: :obj:`"sym"`)
         dtype (torch.dtype, optional): The type of the weights; the default type
             if :obj:`None`. (default: :obj:`None`)
+        value (torch.Tensor, optional): The value :math:`c_{ji}` of every edge; one
+            if :obj:`None`. (default: :obj:`None`)
     """
     dtype = torch.get_default_dtype() if dtype is None else dtype
-    product = degree(dst, size[1], torch.float64)[dst]
+    value = torch.ones_like(dst) if value is None else value
+    value, src, dst = value.double(), src.long(), dst.long()
+    product = scatter(value, dst, dim_size=size[1])[dst]
     if norm == 'sym':
-        product = (product * degree(src, size[0], torch.float64)[src]).sqrt()
-    return product.reciprocal().to(dtype)
+        product = (product * scatter(value, src, dim_size=size[0])[src]).sqrt()
+    return (value / product).to(dtype)
 
 
 def has_weight(adj: Adj, weight: OptTensor = None) -> bool:

@@ -15,6 +15,8 @@ from torch_geometric.data import HeteroData
 from torch_geometric.typing import SparseTensor
 
 from lgmrec_pyg.graph import (
+    CONFIDENCE,
+    INTERACTS,
     ITEM,
     USER,
     describes,
@@ -59,12 +61,15 @@ def fingerprint(data: HeteroData) -> dict[str, Any]:
         data (HeteroData): The multimodal interaction graph.
     """
     pairs = training_pairs(data)
-    out = {
+    out: dict[str, Any] = {
         'num_users': int(data[USER].num_nodes),
         'num_items': int(data[ITEM].num_nodes),
         'num_pairs': pairs.size(1),
         'training pairs': _digest_pairs(pairs, data),
     }
+    if CONFIDENCE in data[INTERACTS]:
+        order = (pairs[0] * out['num_items'] + pairs[1]).argsort()
+        out[CONFIDENCE] = digest(data[INTERACTS][CONFIDENCE][order])
     for kind in (USER, ITEM):
         ids = get_ids(data, kind)
         if ids is not None:

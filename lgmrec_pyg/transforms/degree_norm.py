@@ -2,7 +2,14 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from lgmrec_pyg.graph import INTERACTS, REV_INTERACTS, describes, modalities, reverse
+from lgmrec_pyg.graph import (
+    CONFIDENCE,
+    INTERACTS,
+    REV_INTERACTS,
+    describes,
+    modalities,
+    reverse,
+)
 from lgmrec_pyg.ops import degree_weight
 
 
@@ -15,8 +22,11 @@ class DegreeNorm(BaseTransform):
     graph, and the nodes of a modality that describe the same item are averaged:
 
     .. math::
-        w_{ui} = \frac{1}{\sqrt{d_u d_i}} \qquad
+        w_{ui} = \frac{c_{ui}}{\sqrt{d_u d_i}} \qquad
         w_{ni} = \frac{1}{|\mathcal{N}_m(i)|}
+
+    with degrees :math:`d_u = \sum_i c_{ui}`, where :math:`c_{ui}` is the
+    :obj:`confidence` of an interaction, or one if interactions have none.
 
     Reverse edges, if present, get the weights of the edges they reverse.
     Nodes without edges, having no weights, receive zeros in propagation.
@@ -40,5 +50,8 @@ class DegreeNorm(BaseTransform):
             index, size = store.edge_index, store.size()
             if not norm:  # The mean of the direction that the edges reverse.
                 index, size, norm = index.flip(0), size[::-1], 'mean'
-            store.edge_weight = degree_weight(index[0], index[1], size, norm)
+            confidence = store.get(CONFIDENCE) if norm == 'sym' else None
+            store.edge_weight = degree_weight(
+                index[0], index[1], size, norm, value=confidence
+            )
         return data
