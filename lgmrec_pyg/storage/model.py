@@ -18,6 +18,7 @@ from lgmrec_pyg.nn import models
 from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.digest import fingerprint, match_graph
+from lgmrec_pyg.storage.extension import extend_model
 from lgmrec_pyg.storage.tensors import load_metadata, read_tensors, save_tensors
 
 FILE, CARD, IDS = 'model.safetensors', 'card.json', 'lgmrec_pyg.ids'
@@ -93,6 +94,7 @@ def load_model(
     *,
     data: HeteroData | None = None,
     any_data: bool = False,
+    extend: bool = False,
     model_class: type[Module] | None = None,
     **overrides: Any,
 ) -> Any:
@@ -109,6 +111,8 @@ def load_model(
         any_data (bool, optional): If set to :obj:`True`, the graph may differ in
             its interactions and features, *e.g.*, because there are new ones,
             but not in its sizes and ids. (default: :obj:`False`)
+        extend (bool, optional): If set to :obj:`True`, the graph may have other users
+            and items as well, see :func:`extend_model`. (default: :obj:`False`)
         model_class (type, optional): The class of the model, if it is none of
             :obj:`lgmrec_pyg.nn.models`. (default: :obj:`None`)
         **overrides (optional): Arguments of the constructor that replace those
@@ -132,7 +136,9 @@ def load_model(
             cls(**settings).load_state_dict(tensors, assign=True)
         model: Any = cls(**settings).to(_dtype_of(tensors))
         model.load_state_dict(tensors)
-    if data is not None:
+    if extend:
+        model = extend_model(model, load_ids(path), data, **overrides)
+    elif data is not None:
         known = card['data'] or {}
         match_graph(model.settings, known, fingerprint(data), f"'{file}'", any_data)
     return model.eval()
