@@ -36,7 +36,8 @@ def requirements() -> dict[str, Requirement]:
 
 def conda_requirements() -> dict[str, Requirement]:
     environment = yaml.safe_load((ROOT / 'environment.yml').read_text())
-    lines = [x for x in environment['dependencies'] if isinstance(x, str)]
+    *lines, pip = environment['dependencies']
+    lines += [x for x in pip['pip'] if x != '-e .']  # What conda-forge may lack.
     return {Requirement(x).name: Requirement(x) for x in lines}
 
 

@@ -4,7 +4,7 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import INTERACTS, describes, set_ids
 from lgmrec_pyg.recommend import Recommender, embed_new_items, embed_new_users
-from lgmrec_pyg.recommend.new_nodes import _predict
+from lgmrec_pyg.recommend.item_regression import Ridge
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 NUM_ITEMS, NUM_NEW, NUM_TRAINED = 240, 60, 220
@@ -89,11 +89,11 @@ def test_regression_and_neighbors_by_hand():
     emb, weight = torch.tensor([[4.0, 1.0], [0.0, 1.0]]), torch.ones(2, 1)
     # The mean is (2, 1), and the slope (1 * 2 + -1 * -2) / (2 + 1) = 4 / 3; the
     # residuals of the two, which are all the neighbors there are, cancel out.
-    out = _predict(source, emb, weight, torch.tensor([[0.5]]))
+    out = Ridge.of(source, emb, weight)(torch.tensor([[0.5]]))
     assert torch.allclose(out, torch.tensor([[2 + 2 / 3, 1.0]]))
     weight = torch.tensor([[1.5], [0.5]])
     # Mean 3; slope (1.5 * 1 + 0.5 * 3) / (2 + 1) = 1; residuals 0 and -2.
-    out = _predict(source, emb, weight, torch.tensor([[0.5]]))
+    out = Ridge.of(source, emb, weight)(torch.tensor([[0.5]]))
     assert torch.allclose(out, torch.tensor([[3 + 0.5 - 1.0, 1.0]]))
 
 

@@ -1,0 +1,106 @@
+import logging
+import os
+import sys
+from functools import partial
+from typing import Any
+
+from lgmrec_pyg.serving.app import create_app
+from lgmrec_pyg.serving.snapshot import check_folder
+
+logger = logging.getLogger('uvicorn.error')
+
+
+def serve(
+    path: str | os.PathLike[str],
+    host: str = '127.0.0.1',
+    port: int = 8000,
+    workers: int = 1,
+    *,
+    threads: int = 2,
+    max_requests: int = 64,
+    max_connections: int = 1024,
+    approximate: bool = False,
+    reload_every: float = 5.0,
+    log_level: str = 'info',
+) -> None:
+    r"""Serves the folder of a run over HTTP, until the process is asked to stop by
+    SIGTERM or Ctrl+C. Requests in work are then answered within ten seconds.
+
+    .. code-block:: python
+
+        serve('run', port=8000, workers=2)
+
+    Args:
+        path (str or os.PathLike): The folder, see :func:`create_app`, also for what is
+            not said here.
+        host (str, optional): The address to listen on; :obj:`"0.0.0.0"` listens on
+            all. (default: :obj:`"127.0.0.1"`)
+        port (int, optional): The port, and any free one for :obj:`0`.
+            (default: :obj:`8000`)
+        workers (int, optional): The number of processes. Each one holds its own
+            embeddings, and one that dies is replaced. (default: :obj:`1`)
+        threads (int, optional): The number of threads of a worker.
+            (default: :obj:`2`)
+        max_requests (int, optional): The number of requests in a worker.
+            (default: :obj:`64`)
+        max_connections (int, optional): The number of connections to a worker, over
+            which requests are answered by status 503. (default: :obj:`1024`)
+        approximate (bool, optional): See :func:`create_app`.
+            (default: :obj:`False`)
+        reload_every (float, optional): See :func:`create_app`.
+            (default: :obj:`5.0`)
+        log_level (str, optional): The level of what is logged.
+            (default: :obj:`"info"`)
+
+    Raises:
+        FileNotFoundError: If the folder holds no embeddings.
+        ImportError: If :obj:`uvicorn` or :obj:`fastapi` is not installed.
+        ValueError: If a file is damaged, or if the files do not belong together.
+    """
+    try:
+        import uvicorn
+        from uvicorn.supervisors import Multiprocess
+    except ImportError as error:
+        raise ImportError(
+            "Serving needs fastapi and uvicorn: pip install 'lgmrec_pyg[serve]'"
+        ) from error
+    make = partial(
+        create_app,
+        os.fspath(path),
+        threads=threads,
+        max_requests=max_requests,
+        approximate=approximate,
+        reload_every=reload_every,
+    )
+    several = workers > 1
+    check_folder(os.fspath(path))
+    config = uvicorn.Config(
+        partial(_in_worker, make) if several else make(),
+        host,
+        port,
+        factory=several,
+        workers=workers,
+        http='h11',  # Bounds the size of headers, which 'httptools' does not.
+        ws='none',
+        lifespan='on',
+        log_level=log_level,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=max_connections,
+        timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=60,
+    )
+    if several:  # By spawn, as PyTorch hangs in a child forked after a parallel region.
+        Multiprocess(config, [config.bind_socket()]).run()
+    else:
+        uvicorn.Server(config).run()
+
+
+def _in_worker(make: Any) -> Any:
+    from uvicorn.config import STARTUP_FAILURE
+
+    try:
+        return make()
+    except (ImportError, OSError, ValueError) as error:
+        logger.error('%s', error)
+        sys.exit(STARTUP_FAILURE)  # The parent then stops, instead of trying forever.

@@ -1,0 +1,99 @@
+import logging
+import os
+import os.path as osp
+from typing import Any
+
+from lgmrec_pyg.recommend import Recommender, build_index
+from lgmrec_pyg.serving.known_ids import KnownIds
+from lgmrec_pyg.serving.new_item import NewItem
+from lgmrec_pyg.storage import load_card, load_graph
+
+EMBEDDINGS, GRAPH = 'embeddings.safetensors', 'graph.safetensors'
+FILES = (EMBEDDINGS, GRAPH, 'model.safetensors')
+
+logger = logging.getLogger('uvicorn.error')
+
+
+class Snapshot:
+    r"""All that answers come from, as it was in a folder at one time, and which never
+    changes.
+
+    Args:
+        path (str): The folder of the run, with :obj:`embeddings.safetensors`, and,
+            as far as they are there, :obj:`model.safetensors`, whose card is shown,
+            and :obj:`graph.safetensors`, by which new items are embedded.
+        approximate (bool, optional): If set to :obj:`True`, will rank for users by
+            an index. (default: :obj:`False`)
+
+    Raises:
+        FileNotFoundError: If there are no embeddings.
+        ImportError: If an index needs :obj:`faiss`.
+        ValueError: If a file is damaged, or if the files do not belong together.
+    """
+
+    def __init__(self, path: str, approximate: bool = False) -> None:
+        check_folder(path)
+        self.signature = signature_of(path)
+        has = dict(zip(FILES, self.signature, strict=True))
+        self.recommender = Recommender.load(osp.join(path, EMBEDDINGS))
+        self.users = KnownIds(self.recommender.users)
+        self.items = KnownIds(self.recommender.items)
+        item_emb = self.recommender.item_emb
+        self.index = build_index(item_emb) if approximate else None
+        self.card: dict[str, Any] | None = None
+        self.new_item: NewItem | None = None
+        if has['model.safetensors']:
+            self.card = load_card(path)
+        if has[GRAPH]:
+            graph = load_graph(osp.join(path, GRAPH))
+            self.new_item = NewItem(graph, self.recommender)
+
+
+class Latest:
+    r"""The latest snapshot of a folder: a new one is built aside, and then takes the
+    place of the old one at once, which those who have it can keep using.
+
+    See :class:`Snapshot` for the arguments.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], approximate: bool = False) -> None:
+        self.path, self.approximate = os.fspath(path), approximate
+        self.snapshot = Snapshot(self.path, approximate)
+        self._seen = self.snapshot.signature
+
+    def refresh(self) -> bool:
+        r"""Loads the folder if it has changed, and returns whether it has. If that
+        goes wrong, the old snapshot stays, until there is another change.
+        """
+        signature = signature_of(self.path)
+        if signature == self._seen:
+            return False
+        self._seen = signature
+        try:
+            self.snapshot = Snapshot(self.path, self.approximate)
+        except (OSError, ValueError) as error:
+            logger.error("Keeps the old model, since '%s' failed: %s", self.path, error)
+            return False
+        logger.info("Loaded '%s' anew", self.path)
+        return True
+
+
+def signature_of(path: str) -> tuple[tuple[int, ...] | None, ...]:
+    r"""What tells whether a file was replaced, for all of a folder."""
+    out: list[tuple[int, ...] | None] = []
+    for name in FILES:
+        try:
+            stat = os.stat(osp.join(path, name))
+            out.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except FileNotFoundError:
+            out.append(None)
+    return tuple(out)
+
+
+def check_folder(path: str) -> None:
+    r"""Checks that a folder holds embeddings, without loading them."""
+    if not osp.isfile(osp.join(path, EMBEDDINGS)):
+        raise FileNotFoundError(
+            f"'{path}' needs to be the folder of a run, with '{EMBEDDINGS}' in it: "
+            f"'Recommender.save' writes it"
+        )
