@@ -27,6 +27,12 @@ from lgmrec_pyg.graph.schema import (
     similarities,
     training_pairs,
 )
+from lgmrec_pyg.graph.subgraph import (
+    SampledNodes,
+    is_subgraph,
+    seed_probability,
+    triplets,
+)
 from lgmrec_pyg.graph.validate import validate_graph
 
 __all__ = [
@@ -41,19 +47,23 @@ __all__ = [
     'Ids',
     'ModalityGraph',
     'MultimodalGraph',
+    'SampledNodes',
     'as_ids',
     'decode_ids',
     'describes',
     'edge_index_of',
     'encode_ids',
     'get_ids',
+    'is_subgraph',
     'kind_of',
     'modalities',
     'model_inputs',
     'reverse',
+    'seed_probability',
     'set_ids',
     'similar',
     'similarities',
     'training_pairs',
+    'triplets',
     'validate_graph',
 ]

@@ -20,11 +20,15 @@ class BipartiteGraph(NamedTuple):
             :math:`(|\mathcal{U}|, |\mathcal{I}|)`.
         confidence (torch.Tensor, optional): How much every interaction counts, in
             the order of users and then items. (default: :obj:`None`)
+        user_scale (torch.Tensor, optional): In a part of a graph, how many items a
+            user has for every one that was drawn, of shape
+            :math:`(|\mathcal{U}|, 1)`. (default: :obj:`None`)
     """
 
     to_item: Adjacency
     to_user: Adjacency
     confidence: OptTensor = None
+    user_scale: OptTensor = None
 
     @classmethod
     def from_adj(

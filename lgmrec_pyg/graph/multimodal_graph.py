@@ -20,6 +20,14 @@ from lgmrec_pyg.graph.schema import (
     is_similar,
     modalities,
 )
+from lgmrec_pyg.graph.subgraph import (
+    SampledNodes,
+    is_subgraph,
+    neighbor_scale,
+    neighbor_weights,
+    sampled_nodes,
+    user_degree,
+)
 from lgmrec_pyg.ops.adjacency import Adjacency
 
 
@@ -33,11 +41,15 @@ class MultimodalGraph(NamedTuple):
         similar (Dict[str, Adjacency], optional): Which items are similar, a
             modality, see :class:`~lgmrec_pyg.transforms.SimilarItems`.
             (default: :obj:`{}`)
+        nodes (Dict[str, SampledNodes], optional): The users and items of a part of
+            a graph, see :class:`~lgmrec_pyg.sampling.SubgraphSampler`; none stand
+            for those of a whole graph. (default: :obj:`{}`)
     """
 
     interactions: BipartiteGraph
     modality: dict[str, ModalityGraph]
     similar: dict[str, Adjacency] = {}  # noqa: RUF012
+    nodes: dict[str, SampledNodes] = {}  # noqa: RUF012
 
     @classmethod
     def from_data(
@@ -47,10 +59,11 @@ class MultimodalGraph(NamedTuple):
         :obj:`edge_index`, with or without :obj:`edge_weight`, or as :obj:`adj_t`.
         Edges without weights are normalized as by
         :class:`~lgmrec_pyg.transforms.DegreeNorm`, and so are interactions that have
-        a :obj:`confidence`.
+        a :obj:`confidence`; those of a batch of a neighbor sampler such that sums
+        over neighbors are unbiased.
 
         Args:
-            data (HeteroData): The multimodal interaction graph.
+            data (HeteroData): The multimodal interaction graph, or a batch of it.
             dtype (torch.dtype, optional): The type of computed weights; the wider
                 of those of features and the default type if :obj:`None`.
                 (default: :obj:`None`)
@@ -62,18 +75,39 @@ class MultimodalGraph(NamedTuple):
                 dtype = torch.promote_types(dtype, data[name].x.dtype)
         adj_dict = data.collect('edge_index', allow_empty=True)
         adj_dict |= data.collect('adj_t', allow_empty=True)
-        weights = data.collect('edge_weight', allow_empty=True)
-        names = USER, ITEM, *modalities(data)
-        sizes = {name: int(data[name].num_nodes or 0) for name in names}
-        graph = cls.from_dict(adj_dict, weights, sizes, dtype)
+        weight_dict = data.collect('edge_weight', allow_empty=True)
+        types = (USER, ITEM, *modalities(data))
+        num_nodes = {name: int(data[name].num_nodes or 0) for name in types}
+        if is_subgraph(data):
+            return cls._from_subgraph(data, adj_dict, weight_dict, num_nodes, dtype)
+        graph = cls.from_dict(adj_dict, weight_dict, num_nodes, dtype)
         store = data[INTERACTS]
         if CONFIDENCE not in store:
             return graph
-        pairs, confidence = edge_index_of(store), store[CONFIDENCE]
+        size = num_nodes[USER], num_nodes[ITEM]
         interactions = BipartiteGraph.from_confidence(
-            pairs, confidence, sizes[USER], sizes[ITEM], dtype
+            edge_index_of(store), store[CONFIDENCE], *size, dtype
         )
         return graph._replace(interactions=interactions)
+
+    @classmethod
+    def _from_subgraph(
+        cls,
+        data: HeteroData,
+        adj_dict: dict[EdgeType, Adj],
+        weight_dict: dict[EdgeType, Tensor],
+        num_nodes: dict[str, int],
+        dtype: torch.dtype,
+    ) -> 'MultimodalGraph':
+        weight_dict |= neighbor_weights(data, dtype)
+        out = cls.from_dict(adj_dict, weight_dict, num_nodes, dtype)
+        scale = neighbor_scale(data, REV_INTERACTS).to(dtype).view(-1, 1)
+        modality = {
+            name: graph._replace(user_degree=user_degree(data, name).to(dtype))
+            for name, graph in out.modality.items()
+        }
+        interactions = out.interactions._replace(user_scale=scale)
+        return cls(interactions, modality, out.similar, sampled_nodes(data))
 
     @classmethod
     def from_dict(

@@ -17,6 +17,13 @@ class GlobalHypergraph(Module):
         \mathbf{G}_u^{(h+1)} = \tilde{\mathbf{H}}_u \left(
         \tilde{\mathbf{H}}_i^{\top} \mathbf{G}_i^{(h)} \right)
 
+    Hyperedges sum over all items. Where there is only a sample of these, its sums,
+    weighted by the inverse probability of every item to be in it, are unbiased
+    estimates. No history is kept: a sample of a batch holds thousands of items, some
+    for every hyperedge, which a history, being late by many updates of all weights,
+    could make less noisy but not more right; and a run has no state besides its
+    weights.
+
     Args:
         num_layers (int, optional): The number of layers. (default: :obj:`1`)
         temperature (float, optional): The temperature of memberships.
@@ -68,6 +75,7 @@ class GlobalHypergraph(Module):
         user_logits: Tensor,
         item_logits: Tensor,
         described: Tensor | None = None,
+        weight: Tensor | None = None,
     ) -> tuple[HypergraphEmbedding, HypergraphEmbedding]:
         r"""Runs the forward pass of the module.
 
@@ -78,13 +86,17 @@ class GlobalHypergraph(Module):
             described (torch.Tensor, optional): Ones for items that have the
                 modality and zeros for others, which belong to no hyperedge, of
                 shape :math:`(|\mathcal{I}|, 1)`. (default: :obj:`None`)
+            weight (torch.Tensor, optional): If items are a sample, the inverse
+                probability of each to be in it, of shape :math:`(|\mathcal{I}|)`.
+                (default: :obj:`None`)
         """
         item, user = self.membership(item_logits), self.membership(user_logits)
         if described is not None:
             item = item * described.to(item.dtype)
-        latent = self.conv.pool(x_item, item)
+        sender = item if weight is None else item * weight.to(item.dtype).view(-1, 1)
+        latent = self.conv.pool(x_item, sender)
         for _ in range(self.num_layers - 1):
-            latent = self.conv.pool(self.conv.spread(latent, item), item)
+            latent = self.conv.pool(self.conv.spread(latent, item), sender)
         return (
             HypergraphEmbedding(self.conv.rows(user), latent, masked=True),
             HypergraphEmbedding(self.conv.rows(item), latent, masked=True),

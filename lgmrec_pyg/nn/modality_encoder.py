@@ -94,6 +94,8 @@ class ModalityEncoder(Module):
         split = [self.projection.out_channels, self.projection.num_hyperedges]
         item = self.conv(self.projection(x), modality.to_item)
         user = self.conv(item, interactions.to_user.unweighted())
+        if interactions.user_scale is not None:  # Of what was drawn, to all.
+            user = user * interactions.user_scale.to(user.dtype)
         # Splits are concatenated in the backward pass, slices padded and summed up.
         item_content, item_logits = item.split(split, dim=1)
         user_content, user_logits = user.split(split, dim=1)

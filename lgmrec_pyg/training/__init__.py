@@ -3,6 +3,7 @@ r"""The training loop: early stopping, best weights and the course of a run."""
 from lgmrec_pyg.training._fit import fit
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
+from lgmrec_pyg.training.optimizer import RowAdam
 from lgmrec_pyg.training.step import TrainingStep, keep_freed_memory
 from lgmrec_pyg.training.trainable import Callback, StopTraining, Trainable
 
@@ -10,6 +11,7 @@ __all__ = [
     'Callback',
     'EarlyStopping',
     'History',
+    'RowAdam',
     'StopTraining',
     'Trainable',
     'TrainingStep',

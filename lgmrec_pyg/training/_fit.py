@@ -4,8 +4,7 @@ from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
-from torch.nn import Module
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch_geometric.data import HeteroData
 
@@ -24,6 +23,7 @@ from lgmrec_pyg.training.epoch import (
 )
 from lgmrec_pyg.training.history import History
 from lgmrec_pyg.training.identity import identify_run
+from lgmrec_pyg.training.optimizer import default_optimizer
 from lgmrec_pyg.training.step import TrainingStep
 from lgmrec_pyg.training.trainable import Callback, StopTraining, Trainable
 
@@ -74,8 +74,9 @@ def fit(
         model (torch.nn.Module): The model, see :class:`Trainable`.
         inputs (HeteroData or Sequence[Any]): The multimodal interaction graph, or
             the arguments of the model's forward.
-        sampler (TripletSampler, optional): The training batches of an epoch. If
-            :obj:`None`, will use those of
+        sampler (TripletSampler or SubgraphSampler, optional): The training batches of
+            an epoch: triplets, or parts of the graph around them, of a loader of PyG
+            as well. If :obj:`None`, will use those of
             :meth:`~lgmrec_pyg.sampling.TripletSampler.from_data`.
             (default: :obj:`None`)
         validate (Callable, optional): Maps user and item embeddings to metrics,
@@ -92,7 +93,8 @@ def fit(
         lr (float, optional): The learning rate of Adam, ignored if
             :obj:`optimizer` is given. (default: :obj:`1e-3`)
         optimizer (torch.optim.Optimizer, optional): The optimizer.
-            If :obj:`None`, will use a fused Adam. (default: :obj:`None`)
+            If :obj:`None`, will use a fused
+            :class:`~lgmrec_pyg.training.RowAdam`. (default: :obj:`None`)
         scheduler (torch.optim.lr_scheduler.LRScheduler, optional): The schedule of
             the learning rate of :obj:`optimizer`, which steps once an epoch.
             (default: :obj:`None`)
@@ -142,7 +144,7 @@ def fit(
     check_monitor(monitor, getattr(evaluator, 'metric_names', [monitor]))
     compile = compile or hasattr(model, '_orig_mod')  # noqa: A001
     module: Any = getattr(model, '_orig_mod', model)
-    optimizer = _adam(module, lr) if optimizer is None else optimizer
+    optimizer = default_optimizer(module, lr) if optimizer is None else optimizer
     stopper, history, saver = EarlyStopping(patience, mode), History(), None
     step = TrainingStep(module, inputs, optimizer, max_grad_norm, compile)
     if capture:
@@ -212,7 +214,7 @@ def _from_data(
 ) -> tuple[Sequence[Any], Batches, Any]:
     data: Any = None
     if isinstance(inputs, HeteroData):
-        data, inputs = inputs, model_inputs(inputs)
+        data, inputs = inputs, getattr(sampler, 'inputs', None) or model_inputs(inputs)
         sampler = TripletSampler.from_data(data) if sampler is None else sampler
     if not isinstance(inputs, (tuple, list)) or sampler is None:
         raise TypeError(
@@ -224,13 +226,6 @@ def _from_data(
         has_val = has_val and data[INTERACTS].val_edge_label_index.size(1) > 0
         validate = Evaluator.from_data(data, 'val') if has_val else None
     return inputs, sampler, validate
-
-
-def _adam(model: Module, lr: float) -> Adam:
-    params = list(model.parameters())
-    devices = {param.device.type for param in params}
-    on_cuda = devices == {'cuda'}
-    return Adam(params, lr=lr, fused=devices <= {'cpu', 'cuda'}, capturable=on_cuda)
 
 
 def _is_stopped_by(callbacks: Sequence[Callback], history: History) -> bool:

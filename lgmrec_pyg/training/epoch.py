@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import HeteroData
 from tqdm import tqdm
 
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
 from lgmrec_pyg.training.step import TrainingStep
 
-Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+Batches = Iterable[tuple[Tensor, Tensor, Tensor] | HeteroData]
 Validate = Callable[[Tensor, Tensor], dict[str, float]]
 
 
@@ -23,7 +24,9 @@ def train_epoch(
     start = time.perf_counter()
     step.model.train()
     bar = progress_bar(sampler, disable=None if progress else True, leave=False)
-    losses = [step(*batch) for batch in bar]
+    losses = [
+        step(*batch) if isinstance(batch, tuple) else step(batch) for batch in bar
+    ]
     history.losses.append(_mean(losses, history.epochs_run + 1))
     history.train_seconds.append(time.perf_counter() - start)
 

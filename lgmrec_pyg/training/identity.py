@@ -38,8 +38,8 @@ def identify_run(
         'validate': type(validate).__name__,
         'scheduler': type(scheduler).__name__,
     }
-    for name in ('batch_size', 'num_users', 'num_items'):
-        out[f'sampler.{name}'] = getattr(sampler, name, None)
+    for name in ('batch_size', 'num_users', 'num_items', 'num_neighbors'):
+        out[f'sampler.{name}'] = _plain(getattr(sampler, name, None))
     out['sampler.generator'] = getattr(sampler, 'generator', None) is not None
     for i, group in enumerate(optimizer.param_groups):
         ignored = {*IMPLEMENTATION, 'params', 'lr' if 'initial_lr' in group else ''}

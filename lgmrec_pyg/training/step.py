@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lgmrec_pyg.graph import model_inputs, triplets
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of the malloc.h of glibc.
 MAX_MMAP_THRESHOLD = 32 * 2**20
 KEPT = 512 * 2**20
@@ -29,7 +31,8 @@ class TrainingStep:
             (default: :obj:`False`)
 
     Shapes:
-        - **input:** user, positive and negative item, each :math:`(B)`
+        - **input:** user, positive and negative item, each :math:`(B)`; or a part of
+          the graph, see :class:`~lgmrec_pyg.sampling.SubgraphSampler`
         - **output:** the named tuple that the model's loss returns, detached
     """
 
@@ -47,9 +50,12 @@ class TrainingStep:
         self.max_grad_norm = max_grad_norm
         self._loss = torch.compile(_loss) if compile else _loss
 
-    def __call__(self, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
+    def __call__(self, *batch: Any) -> Any:
+        inputs = self.inputs
+        if len(batch) == 1:
+            inputs, batch = model_inputs(batch[0]), triplets(batch[0])
         self.optimizer.zero_grad()
-        losses = self._loss(self.model, self.inputs, user, pos, neg)
+        losses = self._loss(self.model, inputs, *batch)
         losses.total.backward()
         if self.max_grad_norm is not None:
             parameters = self.model.parameters()

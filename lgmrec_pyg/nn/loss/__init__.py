@@ -5,6 +5,7 @@ from lgmrec_pyg.nn.loss.bootstrap import BootstrapLoss
 from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.loss.local_correction import LocalCorrection
+from lgmrec_pyg.nn.loss.sampled_infonce import sampled_infonce
 from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     'HypergraphContrast',
     'LocalCorrection',
     'SoftmaxLoss',
+    'sampled_infonce',
 ]

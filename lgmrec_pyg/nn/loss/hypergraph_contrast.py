@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
+from lgmrec_pyg.nn.loss.sampled_infonce import sampled_infonce
 from lgmrec_pyg.ops._infonce import check_backend, infonce, smallest_norm, unit_rows
 from lgmrec_pyg.ops._matmul import matmul
 
@@ -78,6 +79,7 @@ class HypergraphContrast(Module):
         anchor: Tensor | HypergraphEmbedding,
         key: Tensor | HypergraphEmbedding,
         index: Tensor,
+        weight: Tensor | None = None,
     ) -> Tensor:
         r"""Runs the forward pass of the module.
 
@@ -87,10 +89,13 @@ class HypergraphContrast(Module):
             key (torch.Tensor or HypergraphEmbedding): The second embedding of
                 all nodes.
             index (torch.Tensor): The nodes of the batch; duplicates count twice.
+            weight (torch.Tensor, optional): If the nodes are a sample, the inverse
+                probability of each to be in it, see
+                :func:`~lgmrec_pyg.nn.loss.sampled_infonce`. (default: :obj:`None`)
         """
-        loss = self._one_way(anchor, key, index)
+        loss = self._one_way(anchor, key, index, weight)
         if self.symmetric:
-            loss = (loss + self._one_way(key, anchor, index)) / 2
+            loss = (loss + self._one_way(key, anchor, index, weight)) / 2
         return loss / index.numel() if self.reduction == 'mean' else loss
 
     def _one_way(
@@ -98,6 +103,7 @@ class HypergraphContrast(Module):
         anchor: Tensor | HypergraphEmbedding,
         key: Tensor | HypergraphEmbedding,
         index: Tensor,
+        weight: Tensor | None,
     ) -> Tensor:
         masked = False
         if _is_low_rank(anchor) and _is_low_rank(key):
@@ -106,6 +112,8 @@ class HypergraphContrast(Module):
         else:
             anchor, key = _dense(anchor), _dense(key)
             anchors, keys = unit_rows(F.embedding(index, anchor)), unit_rows(key)
+        if weight is not None:
+            return sampled_infonce(anchors, keys, index, weight, self.temperature)
         return infonce(anchors, keys, index, self.temperature, self.backend, masked)
 
     def __repr__(self) -> str:

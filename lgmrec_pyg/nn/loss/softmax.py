@@ -1,6 +1,7 @@
 from torch import Tensor
 from torch.nn import Module
 
+from lgmrec_pyg.nn.loss.sampled_infonce import sampled_infonce
 from lgmrec_pyg.ops._infonce import check_backend, infonce, unit_rows
 
 
@@ -17,7 +18,9 @@ class SoftmaxLoss(Module):
     A user is held against every item at once, which a ranking loss over one
     negative approaches only after many epochs. The scores are cosines: rank by
     them, not by inner products. The :math:`B \times |\mathcal{I}|` scores are
-    never stored, see :func:`~lgmrec_pyg.ops.infonce`.
+    never stored, see :func:`~lgmrec_pyg.ops.infonce`. Where items are a sample, each
+    counts by the inverse of its probability to be in it, see
+    :func:`~lgmrec_pyg.nn.loss.sampled_infonce`.
 
     Args:
         temperature (float, optional): The temperature :math:`\tau`.
@@ -27,7 +30,8 @@ class SoftmaxLoss(Module):
 
     Shapes:
         - **input:** users :math:`(B, d)`, all items
-          :math:`(|\mathcal{I}|, d)`, positive item indices :math:`(B)`
+          :math:`(|\mathcal{I}|, d)`, positive item indices :math:`(B)`, inverse
+          probabilities of sampled items :math:`(|\mathcal{I}|)` *(optional)*
         - **output:** a scalar, in single precision at least
 
     Raises:
@@ -45,10 +49,14 @@ class SoftmaxLoss(Module):
     def reset_parameters(self) -> None:
         r"""Nothing to reset: the module has no parameters."""
 
-    def forward(self, user: Tensor, item: Tensor, pos: Tensor) -> Tensor:
-        total = infonce(
-            unit_rows(user), unit_rows(item), pos, self.temperature, self.backend
-        )
+    def forward(
+        self, user: Tensor, item: Tensor, pos: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
+        rows = unit_rows(user), unit_rows(item), pos
+        if weight is None:
+            total = infonce(*rows, self.temperature, self.backend)
+        else:
+            total = sampled_infonce(*rows, weight, self.temperature)
         return total / pos.numel()
 
     def __repr__(self) -> str:

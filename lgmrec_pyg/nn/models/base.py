@@ -41,6 +41,8 @@ class GraphRecommender(Module):
     needs_union = False
     ranking_losses: tuple[str, ...] = ('bpr', 'softmax')
     needs_modalities = True
+    takes_parts = False  # Of a graph, as neighbor samplers draw them.
+    _num_nodes: dict[str, int] | None = None
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__()
@@ -85,7 +87,9 @@ class GraphRecommender(Module):
             'num_items': data[ITEM].num_nodes,
             'feature_dims': {m: data[m].num_features for m in modalities(data)},
         }
-        return cls(**sizes, **kwargs)
+        out = cls(**sizes, **kwargs)
+        out._num_nodes = {name: data[name].num_nodes for name in modalities(data)}
+        return out
 
     def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> ModelOutput:
         r"""Computes the embeddings of all users and items.
@@ -127,10 +131,15 @@ class GraphRecommender(Module):
                 f"'x' and edges {describes('*')} (missing: {sorted(missing)})"
             )
         got = graph.interactions.num_users, graph.interactions.num_items
-        if got != (self.num_users, self.num_items):
+        if graph.nodes and not self.takes_parts:
+            raise ValueError(
+                f"'{self.__class__.__name__}' needs a whole graph (got a part of one)"
+            )
+        if not graph.nodes and got != (self.num_users, self.num_items):
             raise ValueError(
                 f'The graph needs to have the {self.num_users} users and '
-                f'{self.num_items} items of the model (got {got[0]} and {got[1]})'
+                f'{self.num_items} items of the model (got {got[0]} and {got[1]}). A '
+                f"part of it needs 'n_id' of both, as PyG's loaders give it"
             )
         if self.similar_items is None:
             return
@@ -141,6 +150,18 @@ class GraphRecommender(Module):
                 f"'{self.__class__.__name__}' needs edges {absent} between items: "
                 f'transform the graph by {self.similar_items}'
             )
+
+    def refuse_part(self, x_dict: dict[str, Tensor]) -> None:
+        r"""Raises an error for dictionaries of a batch of a neighbor sampler: its
+        edges are local indices, which cannot be told from global ones.
+        """
+        for name, size in (self._num_nodes or {}).items():
+            if name in x_dict and x_dict[name].size(0) < size:
+                raise ValueError(
+                    f"'x_dict' needs to hold all {size} rows of '{name}' (got "
+                    f'{x_dict[name].size(0)}). For a part of the graph, use '
+                    f"'model(*model_inputs(batch))', which reads 'n_id'"
+                )
 
     def __repr__(self) -> str:
         return (

@@ -3,6 +3,7 @@ from itertools import combinations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Embedding, Module
 from torch_geometric.nn.inits import reset
@@ -13,6 +14,7 @@ from lgmrec_pyg.graph import (
     ITEM,
     USER,
     MultimodalGraph,
+    SampledNodes,
 )
 from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
@@ -53,6 +55,12 @@ class LGMRec(GraphRecommender):
     features of several nodes of a modality are averaged; an item without any
     has no modality embedding and no hyperedges there, and does not count in the
     averages of its users. In evaluation, embeddings are deterministic.
+
+    A batch of a neighbor sampler, see :class:`~lgmrec_pyg.sampling.SubgraphSampler`,
+    is an input like the whole graph: only the rows of its nodes are read from the
+    embedding tables, and receive (sparse) gradients; sums over neighbors, over the
+    items of a hyperedge and over the keys of a softmax or contrast are estimates,
+    the first two of them unbiased.
 
     Args:
         num_users (int): The number of users :math:`|\mathcal{U}|`.
@@ -111,6 +119,7 @@ class LGMRec(GraphRecommender):
     """
 
     needs_modalities = False
+    takes_parts = True
 
     def __init__(
         self,
@@ -186,40 +195,48 @@ class LGMRec(GraphRecommender):
         graph: MultimodalGraph | dict[EdgeType, Adj],
         weight_dict: dict[EdgeType, Tensor] | None = None,
     ) -> LGMRecOutput:
-        r"""Computes the embeddings of all users and items.
+        r"""Computes the embeddings of all users and items, or of the seeds of a
+        batch of a neighbor sampler.
 
         Args:
             x_dict (Dict[str, torch.Tensor]): The features of every modality, of
                 shape :math:`(N_m, d_m)`.
             graph (MultimodalGraph or Dict[Tuple[str, str, str], Adj]): The edges,
                 as :func:`~lgmrec_pyg.graph.model_inputs` compresses them once, or
-                as PyG collects them, *e.g.*, :obj:`data.adj_t_dict` or
-                :obj:`data.edge_index_dict`, to be compressed in every call.
+                as PyG collects them from a whole graph, *e.g.*,
+                :obj:`data.adj_t_dict` or :obj:`data.edge_index_dict`, to be
+                compressed in every call.
                 Interactions without weights are normalized symmetrically;
                 weights are used as they are.
             weight_dict (Dict[Tuple[str, str, str], torch.Tensor], optional):
                 Weights of edge indices. (default: :obj:`None`)
         """
         if not isinstance(graph, MultimodalGraph):
+            self.refuse_part(x_dict)
             num_nodes = {USER: self.num_users, ITEM: self.num_items}
             num_nodes |= {name: x.size(0) for name, x in x_dict.items()}
             dtype = self.user_embedding.weight.dtype
             graph = MultimodalGraph.from_dict(graph, weight_dict, num_nodes, dtype)
         interactions = graph.interactions
         self.check(x_dict, graph)
-        e_user, e_item = self.collaborative(
-            self.user_embedding.weight, self.item_embedding.weight, interactions
-        )
+        user_id, weight_user = self.rows(self.user_embedding, graph.nodes.get(USER))
+        item_id, weight_item = self.rows(self.item_embedding, graph.nodes.get(ITEM))
+        e_user, e_item = self.collaborative(user_id, item_id, interactions)
+        e_user, e_item = _seeds(e_user, weight_user), _seeds(e_item, weight_item)
         local, hyper = [], []
         for name, encoder in self.encoder.items():
             modality = graph.modality[name]
             content = encoder(x_dict[name], modality, interactions)
             if 'modality' in self.parts:
-                user = self.user_embedding.weight if self.shared_ids else content.user
-                local.append(self.modality(user, content.item, interactions))
+                user = user_id if self.shared_ids else content.user
+                user, item = self.modality(user, content.item, interactions)
+                local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
             if 'hypergraph' in self.parts:
-                logits = content.user_logits, content.item_logits
-                hyper.append(self.hypergraph(e_item, *logits, modality.described))
+                user_logits = _seeds(content.user_logits, weight_user)
+                item_logits = _seeds(content.item_logits, weight_item)
+                described = _seeds(modality.described, weight_item)
+                logits = user_logits, item_logits, described, weight_item
+                hyper.append(self.hypergraph(e_item, *logits))
         return LGMRecOutput(
             NodeEmbedding(
                 e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
@@ -227,7 +244,20 @@ class LGMRec(GraphRecommender):
             NodeEmbedding(
                 e_item, tuple(x[1] for x in local), tuple(x[1] for x in hyper)
             ),
+            weight_user,
+            weight_item,
         )
+
+    @staticmethod
+    def rows(
+        table: Embedding, nodes: SampledNodes | None
+    ) -> tuple[Tensor, Tensor | None]:
+        r"""The rows of the nodes of a graph, and the weights of its seeds. Those of a
+        part of a graph receive sparse gradients.
+        """
+        if nodes is None:
+            return table.weight, None
+        return F.embedding(nodes.n_id, table.weight, sparse=True), nodes.weight
 
     def loss(self, out: LGMRecOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
         r"""Computes the loss of a batch of triplets, fusing only the rows it
@@ -235,7 +265,8 @@ class LGMRec(GraphRecommender):
 
         Args:
             out (LGMRecOutput): The output of :meth:`forward`.
-            user (torch.Tensor): Users of shape :math:`(B)`.
+            user (torch.Tensor): Users of shape :math:`(B)`; rows of the part, if
+                :obj:`out` is of one.
             pos (torch.Tensor): An item of every user, of shape :math:`(B)`.
             neg (torch.Tensor): Items the users have not interacted with, of
                 shape :math:`(B)`.
@@ -249,16 +280,20 @@ class LGMRec(GraphRecommender):
         if self.ranks_by_cosine:
             items = self.fusion(out.item)
             positives, negatives = items[pos], items[neg]
-            ranking = self.softmax(users, items, pos)
+            ranking = self.softmax(users, items, pos, out.item_weight)
         else:
             items = self.fusion(out.item.select(torch.cat([pos, neg])))
             positives, negatives = items.chunk(2)
             ranking = self.bpr(users, positives, negatives)
         reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
         contrast = ranking.new_zeros(())
-        for node, index in ((out.user, user), (out.item, pos)):
+        for node, index, weight in (
+            (out.user, user, out.user_weight),
+            (out.item, pos, out.item_weight),
+        ):
+            sample = () if weight is None else (weight,)
             for anchor, key in combinations(node.hypergraph, 2):
-                contrast = contrast + self.contrast(anchor, key, index)
+                contrast = contrast + self.contrast(anchor, key, index, *sample)
         total = ranking + self.contrast_weight * contrast + self.reg_weight * reg
         return Losses(total, ranking, contrast, reg)
 
@@ -277,3 +312,7 @@ class LGMRec(GraphRecommender):
             f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
             f'{self.feature_dims}, embedding_dim={self.user_embedding.embedding_dim})'
         )
+
+
+def _seeds(x: Tensor, weight: Tensor | None) -> Tensor:
+    return x if weight is None else x[: weight.numel()]

@@ -7,10 +7,21 @@ from lgmrec_pyg.nn.fusion import NodeEmbedding
 
 
 class LGMRecOutput(NamedTuple):
-    r"""The embeddings of all users and items before their fusion."""
+    r"""The embeddings of all users and items before their fusion.
+
+    Args:
+        user (NodeEmbedding): Those of users; in a part of a graph, of its seeds.
+        item (NodeEmbedding): Those of items, likewise.
+        user_weight (torch.Tensor, optional): In a part of a graph, the inverse
+            probability of every user to be a seed. (default: :obj:`None`)
+        item_weight (torch.Tensor, optional): That of every item.
+            (default: :obj:`None`)
+    """
 
     user: NodeEmbedding
     item: NodeEmbedding
+    user_weight: Tensor | None = None
+    item_weight: Tensor | None = None
 
 
 class ModelOutput(NamedTuple):

@@ -1,0 +1,58 @@
+import torch
+from torch_geometric.data import HeteroData
+from torch_geometric.data.datapipes import functional_transform
+from torch_geometric.transforms import BaseTransform
+
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    ITEM,
+    REV_INTERACTS,
+    USER,
+    MultimodalGraph,
+    modalities,
+    training_pairs,
+)
+
+
+@functional_transform('for_sampling')
+class ForSampling(BaseTransform):
+    r"""Prepares a graph for the loaders of PyG: stores what a part of it needs to
+    know about the whole (functional name: :obj:`for_sampling`).
+
+    Users and items get their number of interactions, :obj:`degree`, and by the name
+    of every modality, *e.g.*, :obj:`image_degree`, the number of nodes that describe
+    an item, and of the items of a user that have any. Missing reverse interactions
+    are added. Then, a batch is an input like the whole graph,
+
+    .. code-block:: python
+
+        data = ForSampling()(data)
+        hops = {e: [-1, -1, -1] for e in data.edge_types}
+        hops |= {INTERACTS: [10, 5, 0], REV_INTERACTS: [10, 5, 0]}
+        loader = LinkNeighborLoader(
+            data, hops, edge_label_index=(INTERACTS, data[INTERACTS].edge_index),
+            neg_sampling=NegativeSampling('triplet'), batch_size=2048, shuffle=True,
+        )
+        fit(model, data, loader)
+
+    :class:`~lgmrec_pyg.sampling.SubgraphSampler` draws such batches from any graph,
+    without a transform, and faster.
+    """
+
+    def forward(self, data: HeteroData) -> HeteroData:
+        graph = MultimodalGraph.from_data(data)
+        pairs = training_pairs(data)
+        data[INTERACTS].num_pairs = pairs.size(1)
+        if REV_INTERACTS not in data.edge_types:
+            data[REV_INTERACTS].edge_index = pairs.flip(0)
+            if 'edge_weight' in data[INTERACTS]:
+                data[REV_INTERACTS].edge_weight = data[INTERACTS].edge_weight
+        for row, node_type in zip(pairs, (USER, ITEM), strict=True):
+            size = data[node_type].num_nodes
+            data[node_type].num_total = size
+            data[node_type].degree = torch.bincount(row, minlength=size)
+        for name in modalities(data):
+            data[ITEM][f'{name}_degree'] = graph.modality[name].to_item.degree
+            count = graph.modality[name].user_degree
+            data[USER][f'{name}_degree'] = count.view(-1).long()
+        return data
