@@ -1,16 +1,24 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lgmrec_pyg.ops import matmul
+from lgmrec_pyg.ops._infonce import at_least_single
 
 CHUNK_ELEMENTS = 1 << 21  # 8 MB of similarities.
+NUM_KEYS = 4096
 
 
 def sampled_infonce(
-    anchors: Tensor, keys: Tensor, index: Tensor, weight: Tensor, temperature: float
+    anchors: Tensor,
+    keys: Tensor,
+    index: Tensor,
+    weight: Tensor,
+    temperature: float,
+    num_keys: int = NUM_KEYS,
 ) -> Tensor:
     r"""The InfoNCE loss of a batch of anchors against a sample :math:`\mathcal{S}` of
     all keys, summed, with the correction of the `"Sampling-Bias-Corrected Neural
@@ -25,50 +33,70 @@ def sampled_infonce(
         \mathbf{k}_n / \tau - \log \pi_n)}.
 
     The sum in the denominator is then an unbiased estimate of that over all keys.
-    The positive key, which is in the sample for certain, takes no correction.
+    The positive key, which is there for certain, takes no correction. Of more than
+    :obj:`num_keys` keys, so many are drawn, for the cost of an anchor not to grow
+    with the batch.
 
     Args:
-        anchors (torch.Tensor): Anchors of shape :math:`(B, K)`.
+        anchors (torch.Tensor): Anchors of shape :math:`(B, K)`, so scaled that inner
+            products with keys lie between -1 and 1.
         keys (torch.Tensor): The sampled keys, of shape :math:`(S, K)`.
         index (torch.Tensor): The positive key :math:`i_b` of every anchor, of shape
             :math:`(B)`.
         weight (torch.Tensor): The inverse probabilities :math:`1 / \pi_n`, of shape
             :math:`(S)`.
         temperature (float): The temperature :math:`\tau`.
+        num_keys (int, optional): The number of keys to hold anchors against.
+            (default: :obj:`4096`)
     """
-    return _SampledInfoNCE.apply(anchors / temperature, keys, index, weight)
+    single = at_least_single(anchors.dtype)
+    positives, place, size = F.embedding(index, keys), index, keys.size(0)
+    if size > num_keys:
+        drawn = torch.randperm(size, device=keys.device)[:num_keys]
+        places = torch.full((size,), -1, device=keys.device)
+        places[drawn] = torch.arange(num_keys, device=keys.device)
+        place = places[index]  # None for positives that were not drawn.
+        keys, weight = F.embedding(drawn, keys), weight[drawn] * (size / num_keys)
+    inputs = (anchors.to(single) / temperature, positives.to(single), keys.to(single))
+    return _SampledInfoNCE.apply(*inputs, place, weight.log().to(single))
 
 
 class _SampledInfoNCE(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, anchors: Tensor, keys: Tensor, index: Tensor, weight: Tensor
+        ctx: Any,
+        anchors: Tensor,
+        positives: Tensor,
+        keys: Tensor,
+        place: Tensor,
+        bias: Tensor,
     ) -> Tensor:
-        single = torch.promote_types(anchors.dtype, torch.float32)
-        anchors, keys = anchors.to(single), keys.to(single)
-        bias = weight.log().to(single)
-        grad_anchors, grad_keys = torch.empty_like(anchors), torch.zeros_like(keys)
-        total, keys_t = anchors.new_zeros(()), keys.t().contiguous()
+        # A column of ones sums the exponentials in the product that is due anyway.
+        keys_1 = F.pad(keys, (0, 1), value=1.0)
+        keys_t, total = keys.t().contiguous(), anchors.new_zeros(())
+        grad_anchors, grad_positives = map(torch.empty_like, (anchors, positives))
+        grad_keys_t = torch.zeros_like(keys_t)
         size = max(1, CHUNK_ELEMENTS // keys.size(0))
-        for rows in torch.arange(anchors.size(0), device=keys.device).split(size):
-            chunk, pos = anchors[rows], index[rows].view(-1, 1)
+        for rows in torch.arange(anchors.size(0)).split(size):
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            chunk, positive = anchors[part], positives[part]
             logits = torch.addmm(bias, chunk, keys_t)
-            own = logits.gather(1, pos) - bias[pos]
-            logits.scatter_(1, pos, own)
-            top = logits.amax(dim=1, keepdim=True)
-            prob = logits.sub_(top).exp_()
-            sums = prob.sum(dim=1, keepdim=True)
+            twice = (place[part] >= 0).nonzero().view(-1)
+            logits[twice, place[part][twice]] = -torch.inf
+            own = (chunk * positive).sum(dim=1, keepdim=True)
+            top = torch.maximum(logits.amax(dim=1, keepdim=True), own)
+            exp, own_exp = logits.sub_(top).exp_(), (own - top).exp_()
+            product, sums = matmul(exp, keys_1).split([keys.size(1), 1], dim=1)
+            sums = sums + own_exp
             total += (sums.log() + top - own).sum()
-            prob /= sums
-            prob.scatter_add_(1, pos, -torch.ones_like(own))
-            grad_anchors[rows] = matmul(prob, keys)
-            grad_keys += matmul(prob.t(), chunk)
-        ctx.save_for_backward(grad_anchors, grad_keys)
-        ctx.dtype = anchors.dtype
+            share = own_exp / sums - 1
+            grad_anchors[part] = product / sums + share * positive
+            grad_positives[part] = share * chunk
+            grad_keys_t += matmul((chunk / sums).t().contiguous(), exp)
+        ctx.save_for_backward(grad_anchors, grad_positives, grad_keys_t.t())
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad_anchors, grad_keys = ctx.saved_tensors
-        return grad * grad_anchors, grad * grad_keys, None, None
+        return *(grad * x for x in ctx.saved_tensors), None, None
