@@ -16,6 +16,7 @@ tomllib = pytest.importorskip('tomllib', reason='needs Python 3.11')
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
+    'huggingface-hub': 'huggingface_hub',
     'torch': 'pytorch',
     'torch-geometric': 'pytorch_geometric',
     'torch-scatter': 'pytorch_scatter',
