@@ -10,6 +10,7 @@ from torch_geometric.data import HeteroData
 from lgmrec_pyg import __version__
 from lgmrec_pyg.graph import INTERACTS, modalities, training_pairs
 from lgmrec_pyg.storage import atomic_write
+from lgmrec_pyg.training import History
 
 PACKAGES = (
     'torch',
@@ -77,6 +78,44 @@ def versions(device: torch.device | str = 'cpu') -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if on_cuda else platform.machine()
     out |= {'device': name, 'threads': torch.get_num_threads()}
     return out
+
+
+def run_record(
+    name: str,
+    data: HeteroData,
+    history: History,
+    settings: dict[str, Any],
+    *,
+    seconds: dict[str, float],
+    device: torch.device | str = 'cpu',
+    **metrics: dict[str, float],
+) -> dict[str, Any]:
+    r"""Returns what is to be known of a run, ready for JSON.
+
+    Args:
+        name (str): The name of the dataset.
+        data (HeteroData): The multimodal interaction graph.
+        history (History): The course of the training.
+        settings (Dict[str, Any]): The settings of the run, of plain types.
+        seconds (Dict[str, float]): The seconds that its parts took, besides those of
+            training and evaluation.
+        device (torch.device, optional): The device. (default: :obj:`"cpu"`)
+        **metrics (optional): Further metrics by what they are of, *e.g.*,
+            :obj:`test`.
+    """
+    train, evaluation = sum(history.train_seconds), sum(history.eval_seconds)
+    return {
+        'dataset': {'name': name, **dataset_summary(data)},
+        'settings': settings,
+        'best_epoch': history.best_epoch,
+        'epochs_run': history.epochs_run,
+        'validation': history.best_metrics,
+        **metrics,
+        'seconds': {'train': train, 'eval': evaluation, **seconds},
+        'peak_memory_bytes': peak_memory(device),
+        'versions': versions(device),
+        'history': history.to_dict(),
+    }
 
 
 def save_json(record: dict[str, Any], path: str) -> None:
