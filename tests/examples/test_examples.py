@@ -1,7 +1,5 @@
-import functools
 import json
 import os
-import re
 import runpy
 import subprocess
 import sys
@@ -12,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import lgmrec_pyg
 from lgmrec_pyg.storage import load_model
 
 ROOT = Path(__file__).parents[2]
@@ -178,19 +175,6 @@ def test_own_data(tmp_path, run_here):
 def test_own_data_needs_interactions_for_features(run_here):
     with pytest.raises(SystemExit):
         run_here('own_data.py', '--features', 'folder')
-
-
-def test_lines_of_the_readme(tmp_path, run_here, monkeypatch):
-    pytest.importorskip('pyarrow')
-    run_here('own_data.py', '--output', str(tmp_path), '--epochs', '1')
-    text = (ROOT / 'README.md').read_text()
-    (lines,) = [x for x in re.findall(r'```python\n(.*?)```', text, re.S) if 'csv' in x]
-    assert len(lines.split('\n\n')[1].splitlines()) <= 10  # Beside their import.
-    monkeypatch.chdir(tmp_path)
-    few = functools.partial(lgmrec_pyg.fit, epochs=1, progress=False)
-    monkeypatch.setattr(lgmrec_pyg, 'fit', few)
-    exec(lines.replace('customer-0007', 'customer-0000'), {})
-    assert len(pd.read_parquet('top20.parquet')) > 0
 
 
 def test_gated_hypergraph(run_here):
