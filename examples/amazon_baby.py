@@ -24,12 +24,12 @@ from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
 from lgmrec_pyg.nn import PAPER, RECOMMENDED, LGMRec
 from lgmrec_pyg.reporting import (
     PUBLISHED,
-    dataset_summary,
-    peak_memory,
+    Run,
     plot_learning_curves,
+    report,
     results_table,
+    run_record,
     save_json,
-    versions,
 )
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import save_model
@@ -78,6 +78,7 @@ def parse_args() -> argparse.Namespace:
     add('--progress', action=argparse.BooleanOptionalAction, default=True)
     add('--output', default='output', help='folder for the learning curves')
     add('--json', help='file for the record of the run')
+    add('--report', help='HTML file for a page about the run')
     add('--checkpoint', help='file to keep the state of the run in')
     add(
         '--resume',
@@ -129,8 +130,7 @@ if not set(names) <= set(modalities(data)):
     raise ValueError(
         f"'--modalities' needs to be from {modalities(data)} (got {names})"
     )
-sizes = dataset_summary(data)
-num_users, num_items = sizes['num_users'], sizes['num_items']
+num_users, num_items = data['user'].num_nodes, data['item'].num_nodes
 train_pairs = data[INTERACTS].edge_index.to(device)
 
 if args.standardize is None:
@@ -220,27 +220,19 @@ print(
     f'{eval_seconds:.1f} evaluation, {total_seconds:.1f} in total'
 )
 
+record = run_record(
+    name,
+    data,
+    history,
+    vars(args) | settings | {'modalities': names},
+    seconds={'setup': setup_seconds, 'eval': eval_seconds, 'total': total_seconds},
+    device=device,
+    test=test_metrics,
+    popularity_test=popularity_metrics,
+)
+record['seed'] = args.seed
+record['num_skipped_users'] = {key: e.num_skipped for key, e in evaluators.items()}
 if args.json is not None:
-    record = {
-        'dataset': {'name': name, **sizes},
-        'num_skipped_users': {key: e.num_skipped for key, e in evaluators.items()},
-        'settings': vars(args) | settings | {'modalities': names},
-        'seed': args.seed,
-        'best_epoch': history.best_epoch,
-        'epochs_run': history.epochs_run,
-        'validation': history.best_metrics,
-        'test': test_metrics,
-        'popularity_test': popularity_metrics,
-        'seconds': {
-            'setup': setup_seconds,
-            'train': train_seconds,
-            'eval': eval_seconds,
-            'total': total_seconds,
-        },
-        'peak_memory_bytes': peak_memory(device),
-        'versions': versions(device),
-        'history': history.to_dict(),
-    }
     save_json(record, args.json)
     print(f"Saved the record of the run to '{args.json}'")
 
@@ -254,3 +246,11 @@ try:
     print(f"Saved the learning curves to '{path}'")
 except ImportError as error:
     print(f'No learning curves were saved: {error}')
+
+if args.report is not None:
+    run = Run(model.cpu(), data.cpu(), record, name)
+    try:
+        report(run, args.report)
+        print(f"Saved a page about the run to '{args.report}'")
+    except ImportError as error:
+        print(f'No page was saved: {error}')

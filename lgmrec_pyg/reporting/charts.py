@@ -17,7 +17,7 @@ GRAY = '#888888'
 INK = 'currentColor'  # That of the text around a chart.
 CONFIG: dict[str, Any] = {
     'background': 'transparent',
-    'font': 'inherit',
+    'font': 'system-ui, sans-serif',
     'view': {'stroke': None},
     'axis': {
         'labelColor': INK,
@@ -29,6 +29,7 @@ CONFIG: dict[str, Any] = {
         'domainOpacity': 0.4,
         'tickOpacity': 0.4,
         'titleFontWeight': 'normal',
+        'labelOverlap': True,
     },
     'legend': {'labelColor': INK, 'titleColor': INK, 'orient': 'top', 'title': None},
     'title': {'color': INK, 'anchor': 'start', 'fontSize': 13},
@@ -76,7 +77,13 @@ class Charts:
             tooltip=self._tooltip(row),
         )
         rule = base.mark_rule(strokeWidth=2).encode(
-            x=alt.X('low:Q', title=x, scale=alt.Scale(zero=False)), x2='high:Q'
+            x=alt.X(
+                'low:Q',
+                title=x,
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(tickCount=8),
+            ),
+            x2='high:Q',
         )
         point = base.mark_point(filled=True, size=70, opacity=1).encode(x='mean:Q')
         height = 30 + 22 * len(frame)
@@ -163,7 +170,7 @@ class Charts:
                 x=alt.X('value:Q', title=y), y=alt.Y('group:N', title=None, sort=None)
             )
             return self._spec(chart, height=40 + 28 * frame['group'].nunique())
-        axis = alt.Axis(labelAngle=0, labelOverlap=True)
+        axis = alt.Axis(labelAngle=0)
         chart = base.encode(
             x=alt.X('group:N', title=x, sort=None, axis=axis),
             xOffset=alt.XOffset(f'{color}:N', sort=None),

@@ -62,6 +62,7 @@ def report(
     )
     html = environment.get_template(TEMPLATE).render(
         names=[*named],
+        titles=[run.title for run in loaded],
         results=results(series, named, charts),
         curves=course(named, charts),
         groups=groups(series, charts),

@@ -5,7 +5,7 @@ import pandas as pd
 from lgmrec_pyg.reporting.accuracy import Accuracy, judge, popularity, withheld_split
 from lgmrec_pyg.reporting.charts import Charts
 from lgmrec_pyg.reporting.intervals import mean_intervals
-from lgmrec_pyg.reporting.published import PUBLISHED
+from lgmrec_pyg.reporting.published import METRICS, PUBLISHED
 from lgmrec_pyg.reporting.run import Run
 
 POPULARITY = 'Popularity'
@@ -70,8 +70,13 @@ def results(
     frame = pd.concat(
         x.rename_axis('metric').reset_index().assign(series=name)
         for name, x in means.items()
-    ).sort_values('metric', kind='stable')
-    rows = [(name, 'this page', x.to_dict('index')) for name, x in means.items()]
+    ).sort_values('metric', key=lambda x: x.map(METRICS.index), kind='stable')
+    rows = [
+        (x.name, x.run.title if x.name in runs else 'this data', cells)
+        for x, cells in zip(
+            series, (m.to_dict('index') for m in means.values()), strict=True
+        )
+    ]
     for dataset in sorted({str(x.record['dataset']['name']) for x in runs.values()}):
         for model, source, values in PUBLISHED.get(dataset, []):
             cells = {metric: {'mean': value} for metric, value in values.items()}

@@ -74,6 +74,13 @@ class Run:
         return self.recommender.user_emb, self.recommender.item_emb
 
     @property
+    def title(self) -> str:
+        r"""The model, its preset and its data in words."""
+        name, settings = type(self.model).__name__, self.record['settings']
+        dataset = self.record['dataset']['name']
+        return f'{name}, {settings.get("preset", "own settings")}, on {dataset}'
+
+    @property
     def history(self) -> History:
         r"""The course of the training."""
         return History.from_dict(self.record['history'])

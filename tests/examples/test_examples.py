@@ -60,6 +60,7 @@ def test_amazon_baby_on_synthetic_data(tmp_path):
         'amazon_baby.py',
         *['--preset', 'tiny', '--epochs', '2', '--num-hyperedges', '3'],
         *['--output', str(tmp_path / 'out'), '--json', str(path)],
+        *['--report', str(tmp_path / 'report.html')],
     )
     assert '2/2' in out.stderr
     assert 'Popularity' in out.stdout
@@ -76,6 +77,8 @@ def test_amazon_baby_on_synthetic_data(tmp_path):
     seconds = record['seconds']
     assert 0 < seconds['train'] + seconds['eval'] + seconds['setup'] <= seconds['total']
     assert record['peak_memory_bytes']['resident'] > 2**25
+    has_page = find_spec('altair') is not None and find_spec('vl_convert') is not None
+    assert (tmp_path / 'report.html').exists() == has_page
     figure = tmp_path / 'out' / 'learning_curves_synthetic.png'
     assert figure.exists() == (find_spec('matplotlib') is not None)
 

@@ -4,8 +4,16 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
+from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.graph import INTERACTS
-from lgmrec_pyg.reporting import dataset_summary, peak_memory, save_json, versions
+from lgmrec_pyg.reporting import (
+    dataset_summary,
+    peak_memory,
+    run_record,
+    save_json,
+    versions,
+)
+from lgmrec_pyg.training import History
 
 
 def test_dataset_summary():
@@ -25,6 +33,24 @@ def test_dataset_summary():
         'num_test': 3,
         'modalities': {'text': [2, 5]},
     }
+
+
+def test_run_record():
+    data = SyntheticMultimodal('tiny')[0]
+    metrics = [{'Recall@20': 0.1}, {'Recall@20': 0.3}]
+    history = History([{'total': 2.0}] * 3, metrics, [1, 3], [1.5] * 3, [0.25] * 2, 3)
+    options = {'seconds': {'setup': 4.0}, 'test': {'Recall@20': 0.2}}
+    out = run_record('tiny', data, history, {'lr': 0.1}, **options)
+    out = json.loads(json.dumps(out))
+    assert out['dataset'] == {'name': 'tiny', **dataset_summary(data)}
+    assert out['seconds'] == {'train': 4.5, 'eval': 0.5, 'setup': 4.0}
+    assert (out['validation'], out['test']) == (metrics[1], {'Recall@20': 0.2})
+    assert (out['best_epoch'], out['epochs_run'], out['settings']) == (
+        3,
+        3,
+        {'lr': 0.1},
+    )
+    assert History.from_dict(out['history']) == history
 
 
 def test_peak_memory_is_in_bytes():
