@@ -30,8 +30,6 @@ extensions = [
 ]
 exclude_patterns = ['_build', 'extensions', 'tutorials']
 nitpicky = True
-# Pages come and go with the parts of the package.
-suppress_warnings = ['toc.empty_glob']
 autosummary_generate = False
 autodoc_default_options = {'members': True, 'show-inheritance': True}
 autodoc_inherit_docstrings = False

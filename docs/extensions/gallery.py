@@ -50,5 +50,6 @@ CONF = {
     'download_all_examples': False,
     'show_memory': False,
     'show_signature': False,
+    'write_computation_times': False,
     'copyfile_regex': r'README\.rst',
 }

@@ -46,9 +46,9 @@ def svg(name: str, size: tuple[int, int], label: str, parts: list[str]) -> str:
 
 def model() -> str:
     parts = [
-        box(8, 8, 160, 'other', 'interactions', 'users &#215; items'),
+        box(8, 8, 160, 'other', 'IDs', 'of users and items'),
         box(184, 8, 328, 'other', 'features', 'pictures, texts, ... of items'),
-        box(8, 104, 160, 'local', 'IDs', 'of users and items'),
+        box(8, 104, 160, 'local', 'embeddings', '64 numbers an ID'),
         box(184, 104, 152, 'modality', 'projection', 'features to 64'),
         box(360, 104, 152, 'global', 'memberships', 'in hyperedges'),
         box(8, 200, 160, 'local', 'propagation', 'over interactions'),
