@@ -22,6 +22,7 @@ extensions = [
     'myst_parser',
     'sphinx_gallery.gen_gallery',
     # Of this folder's `extensions`.
+    'command',
     'links',
     'mathml',
     'pages',

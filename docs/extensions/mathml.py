@@ -5,20 +5,28 @@ from typing import Any
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
 
 def visit_inline(self: Any, node: nodes.math) -> None:
-    self.body.append(convert(node.astext()))
+    self.body.append(mathml(node, node.astext(), 'inline'))
     raise nodes.SkipNode
 
 
 def visit_block(self: Any, node: nodes.math_block) -> None:
-    lines = node.astext().split('\n\n')
-    equation = lines[0] if len(lines) == 1 else r' \\ '.join(lines)
-    if '&' in equation:
-        equation = rf'\begin{{aligned}}{equation}\end{{aligned}}'
-    self.body.append(f'<div class="math">{convert(equation, "block")}</div>')
+    equation = r' \\ '.join(node.astext().split('\n\n'))
+    if '&' in equation or r'\\' in equation:
+        equation = rf'\begin{{align*}}{equation}\end{{align*}}'
+    self.body.append(f'<div class="math">{mathml(node, equation, "block")}</div>')
     raise nodes.SkipNode
+
+
+def mathml(node: nodes.Element, equation: str, display: str) -> str:
+    out = convert(equation, display=display)
+    if '\\' in out or '&<' in out:
+        logger = logging.getLogger(__name__)
+        logger.warning('equation with unknown commands: %s', equation, location=node)
+    return out
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

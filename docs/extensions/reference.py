@@ -125,7 +125,11 @@ def comment(module: ModuleType, member: str) -> list[str]:
         documented = ModuleAnalyzer.for_module(found.name).find_attr_docs()
         if ('', member) in documented:
             return documented['', member]
-    raise ExtensionError(f"'{member}' of '{module.__name__}' needs a comment '#: ...'")
+    value = getattr(module, member)
+    if type(value).__module__ == 'builtins':
+        where = f"'{member}' of '{module.__name__}'"
+        raise ExtensionError(f"{where} needs a comment '#: ...' where it is defined")
+    return [f'A ``{type(value).__name__}``.']
 
 
 def summary(module: ModuleType) -> str:

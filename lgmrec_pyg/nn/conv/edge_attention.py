@@ -16,7 +16,7 @@ class EdgeAttention(Module):
     <https://arxiv.org/abs/2511.00584>`_ paper.
 
     .. math::
-        \mathbf{x}^{\prime}_r = \Big\Vert_{h} \sum_{c \in \mathcal{N}(r)}
+        \mathbf{x}^{\prime}_r = \Vert_{h} \sum_{c \in \mathcal{N}(r)}
         \frac{e_{rc}}{\epsilon + \sum_{c^{\prime} \in \mathcal{N}(r)}
         e_{rc^{\prime}}} \mathbf{v}_c, \qquad e_{rc} = \exp(\mathrm{clip}(
         \mathbf{q}_r^{\top} \mathbf{k}_c, -10, 10))
