@@ -1,10 +1,13 @@
 import re
-from itertools import count
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from lgmrec_pyg.graph import IdMap, kind_of
 
 INTEGER = re.compile('0|-?[1-9][0-9]{0,18}', re.ASCII)
+FEW = 100
 
 
 class KnownIds:
@@ -18,25 +21,28 @@ class KnownIds:
 
     def __init__(self, known: IdMap) -> None:
         self.known = known
-        self.are_integers = kind_of(known.decode([0])[0]) == 'integer'
-        kind = int if self.are_integers else str
-        #: What stands for all unknown ids.
-        self.absent: Any = next(x for x in map(kind, count(-1, -1)) if x not in known)
+        some = known.decode([0])[0]
+        self.are_integers = kind_of(some) == 'integer'
+        # Both ways to look up prepare a table at first, which no request waits for.
+        self.find([some]), self.find([some] * (FEW + 1))
 
-    def find(self, ids: list[str | int]) -> list[Any]:
-        r"""Returns the ids of the data, and :obj:`absent` for unknown ones.
+    def find(self, ids: list[str | int]) -> Tensor:
+        r"""Returns the indices of ids, and :obj:`-1` for unknown ones.
 
         Args:
             ids (List[str or int]): The ids of a request.
         """
-        convert = self._as_integer if self.are_integers else self._as_string
-        values = [convert(str(x)) for x in ids]
-        pairs = zip(values, self.known.find(values).tolist(), strict=True)
-        return [self.absent if row < 0 else value for value, row in pairs]
+        values = [self._as_known(str(x)) for x in ids]
+        if len(values) <= FEW:  # A tenth of the time of one look-up of several.
+            rows = [-1 if x is None else self.known.get(x, -1) for x in values]
+            return torch.tensor(rows, dtype=torch.long)
+        places = [i for i, x in enumerate(values) if x is not None]
+        out = torch.full((len(values),), -1)
+        out[places] = self.known.find([values[i] for i in places])
+        return out
 
-    def _as_integer(self, text: str) -> Any:
-        value = int(text) if INTEGER.fullmatch(text) else self.absent
-        return value if -(2**63) <= value < 2**63 else self.absent
-
-    def _as_string(self, text: str) -> Any:
-        return self.absent if text.endswith('\0') else text  # As no id does.
+    def _as_known(self, text: str) -> Any:
+        if self.are_integers:
+            value = int(text) if INTEGER.fullmatch(text) else 2**63
+            return value if -(2**63) <= value < 2**63 else None
+        return None if text.endswith('\0') else text  # As no id does.

@@ -3,10 +3,11 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from torch import Tensor
 
-from lgmrec_pyg.recommend import Recommendations
 from lgmrec_pyg.serving.known_ids import KnownIds
 from lgmrec_pyg.serving.limits import Overloaded, Pool
+from lgmrec_pyg.serving.ranker import Filter, Ranked
 from lgmrec_pyg.serving.schemas import (
     Card,
     Health,
@@ -87,84 +88,63 @@ def add_routes(app: FastAPI, latest: Latest, pool: Pool) -> None:
 
 
 def _recommend(snapshot: Snapshot, body: UserRequest) -> Items:
+    user = _find(snapshot.users, [body.user], 'user', body.unknown)
     items = None
     if body.items is not None:
         items = _find(snapshot.items, body.items, 'items', body.unknown)
-    (user,) = _find(snapshot.users, [body.user], 'user', body.unknown)
-    found = snapshot.recommender.recommend(
-        user,
-        body.k,
-        exclude=snapshot.items.find(body.exclude),
-        index=snapshot.index,
-        unknown='popular',
-        items=items,
-        include_seen=body.include_seen,
-    )
-    return _as_items(found)
+    exclude = snapshot.items.find(body.exclude)
+    only = Filter(body.k, exclude, items, body.include_seen)
+    return Items(items=_scored(snapshot.ranker.for_user(int(user), only)))
 
 
 def _recommend_history(snapshot: Snapshot, body: HistoryRequest) -> Items:
-    found = snapshot.recommender.recommend_history(
-        _find(snapshot.items, body.items, 'items', body.unknown),
-        body.k,
-        exclude=snapshot.items.find(body.exclude),
-        unknown='popular',
-        include_seen=body.include_seen,
-    )
-    return _as_items(found)
+    items = _find(snapshot.items, body.items, 'items', body.unknown)
+    exclude = snapshot.items.find(body.exclude)
+    only = Filter(body.k, exclude, include_seen=body.include_seen)
+    return Items(items=_scored(snapshot.ranker.for_history(items, only)))
 
 
 def _similar(snapshot: Snapshot, body: ItemRequest) -> Items:
-    (item,) = _find(snapshot.items, [body.item], 'item', body.unknown)
-    exclude = snapshot.items.find(body.exclude)
-    found = snapshot.recommender.similar_items(item, body.k, 'popular', exclude)
-    return _as_items(found)
+    item = _find(snapshot.items, [body.item], 'item', body.unknown)
+    only = Filter(body.k, snapshot.items.find(body.exclude))
+    return Items(items=_scored(snapshot.ranker.similar(int(item), only)))
 
 
 def _new_item(snapshot: Snapshot, body: NewItemRequest) -> ItemsAndUsers:
-    if snapshot.new_item is None:
-        raise HTTPException(404, 'New items are not served: the graph is missing')
+    if not snapshot.ranker.widths:
+        raise HTTPException(404, 'New items are not served: there are no features')
     try:
-        items, users = snapshot.new_item(body.features, body.k)
+        items, users = snapshot.ranker.for_new_item(body.features, body.k)
     except ValueError as error:
         raise HTTPException(422, f'{error}') from error
     return ItemsAndUsers(items=_scored(items), users=_scored(users))
 
 
 def _health(snapshot: Snapshot) -> Health:
-    new_item = snapshot.new_item
     return Health(
-        num_users=len(snapshot.recommender.users),
-        num_items=len(snapshot.recommender.items),
-        index='exact' if snapshot.index is None else 'faiss',
-        new_items=new_item is not None,
-        modalities={} if new_item is None else new_item.widths,
+        num_users=len(snapshot.ranker.users),
+        num_items=len(snapshot.ranker.items),
+        index='exact' if snapshot.ranker.index is None else 'faiss',
+        modalities=snapshot.ranker.widths,
     )
 
 
-def _find(known: KnownIds, ids: list[Any], name: str, unknown: str) -> list[Any]:
-    values = known.find(ids)
-    if unknown == 'error':
-        pairs = zip(ids, values, strict=True)
-        missing = [id_ for id_, value in pairs if value == known.absent]
-        if missing:
-            some = ', '.join(f'{x!r:.50}' for x in missing[:5])
-            more = ', ...' if len(missing) > 5 else ''
-            raise HTTPException(
-                404, f"'{name}' holds {len(missing)} unknown ids: {some}{more}"
-            )
-    return values
+def _find(known: KnownIds, ids: list[Any], name: str, unknown: str) -> Tensor:
+    rows = known.find(ids)
+    if unknown == 'error' and bool((rows < 0).any()):
+        missing = [x for x, row in zip(ids, rows.tolist(), strict=True) if row < 0]
+        some = ', '.join(f'{x!r:.50}' for x in missing[:5])
+        some += ', ...' * (len(missing) > 5)
+        raise HTTPException(404, f"'{name}' holds {len(missing)} unknown ids: {some}")
+    return rows
 
 
-def _as_items(found: Recommendations) -> Items:
-    return Items(items=_scored(zip(found.ids, found.scores, strict=True)))
-
-
-def _scored(pairs: Any) -> list[Scored]:
+def _scored(pairs: Ranked) -> list[Scored]:
     return [Scored(id=id_, score=score) for id_, score in pairs]
 
 
 def _in_words(error: dict[str, Any]) -> str:
+    # Beside the names of fields, there are those of the types of an id.
     parts = [f'{x!s:.50}' for x in error['loc']]
-    place = '.'.join(x for x in parts if not x.startswith('constrained-'))
+    place = '.'.join(x for x in parts if '-' not in x)
     return f'{place}: {error["msg"]:.200}'

@@ -2,18 +2,25 @@ r"""What requests and responses hold, and how much of it."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_K, MAX_IDS, MAX_LENGTH = 1000, 10_000, 512
 MAX_MODALITIES, MAX_WIDTH = 16, 65_536
 
+
+def _integral(value: Any) -> Any:
+    # In JSON, 7.0 is an integer as well.
+    is_integral = isinstance(value, float) and value.is_integer()
+    return int(value) if is_integral else value
+
+
 Name = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH, strict=True)]
-Number = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True)]
+Number = Annotated[int, Field(strict=True), BeforeValidator(_integral)]
 Id = Annotated[Name | Number, Field(union_mode='left_to_right')]
 Ids = Annotated[list[Id], Field(max_length=MAX_IDS)]
 Float = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Row = Annotated[list[Float], Field(min_length=1, max_length=MAX_WIDTH)]
-K = Annotated[int, Field(ge=1, le=MAX_K, strict=True)]
+K = Annotated[int, Field(ge=1, le=MAX_K, strict=True), BeforeValidator(_integral)]
 
 
 class Body(BaseModel):
@@ -104,8 +111,9 @@ class Health(BaseModel):
     num_users: int
     num_items: int
     index: Literal['exact', 'faiss']
-    new_items: bool = Field(description='Whether new items can be asked for')
-    modalities: dict[str, int] = Field(description='The widths of their features')
+    modalities: dict[str, int] = Field(
+        description='The widths of the features of new items; none if none are served'
+    )
 
 
 class Problem(BaseModel):

@@ -59,6 +59,7 @@ def serve(
     """
     try:
         import uvicorn
+        from uvicorn.config import STARTUP_FAILURE
         from uvicorn.supervisors import Multiprocess
     except ImportError as error:
         raise ImportError(
@@ -91,7 +92,10 @@ def serve(
         timeout_worker_healthcheck=60,
     )
     if several:  # By spawn, as PyTorch hangs in a child forked after a parallel region.
-        Multiprocess(config, [config.bind_socket()]).run()
+        parent = Multiprocess(config, [config.bind_socket()])
+        parent.run()
+        if any(x.exitcode == STARTUP_FAILURE for x in parent.processes):
+            sys.exit(STARTUP_FAILURE)
     else:
         uvicorn.Server(config).run()
 

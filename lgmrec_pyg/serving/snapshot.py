@@ -3,13 +3,14 @@ import os
 import os.path as osp
 from typing import Any
 
-from lgmrec_pyg.recommend import Recommender, build_index
+from lgmrec_pyg.recommend import Recommender
 from lgmrec_pyg.serving.known_ids import KnownIds
-from lgmrec_pyg.serving.new_item import NewItem
+from lgmrec_pyg.serving.ranker import Ranker
 from lgmrec_pyg.storage import load_card, load_graph
 
 EMBEDDINGS, GRAPH = 'embeddings.safetensors', 'graph.safetensors'
-FILES = (EMBEDDINGS, GRAPH, 'model.safetensors')
+MODEL = 'model.safetensors'
+FILES = (EMBEDDINGS, GRAPH, MODEL)
 
 logger = logging.getLogger('uvicorn.error')
 
@@ -35,18 +36,12 @@ class Snapshot:
         check_folder(path)
         self.signature = signature_of(path)
         has = dict(zip(FILES, self.signature, strict=True))
-        self.recommender = Recommender.load(osp.join(path, EMBEDDINGS))
-        self.users = KnownIds(self.recommender.users)
-        self.items = KnownIds(self.recommender.items)
-        item_emb = self.recommender.item_emb
-        self.index = build_index(item_emb) if approximate else None
-        self.card: dict[str, Any] | None = None
-        self.new_item: NewItem | None = None
-        if has['model.safetensors']:
-            self.card = load_card(path)
-        if has[GRAPH]:
-            graph = load_graph(osp.join(path, GRAPH))
-            self.new_item = NewItem(graph, self.recommender)
+        recommender = Recommender.load(osp.join(path, EMBEDDINGS))
+        self.card: dict[str, Any] | None = load_card(path) if has[MODEL] else None
+        graph = load_graph(osp.join(path, GRAPH)) if has[GRAPH] else None
+        self.ranker = Ranker(recommender, graph, approximate)
+        self.users = KnownIds(recommender.users)
+        self.items = KnownIds(recommender.items)
 
 
 class Latest:

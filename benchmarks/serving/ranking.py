@@ -136,7 +136,3 @@ def add(report: Report, row: dict[str, object]) -> None:
         line += f'  {memory:,.0f} MiB beyond the embeddings'
     print(line, flush=True)
     report.add(row)
-
-
-if __name__ == '__main__':
-    main()

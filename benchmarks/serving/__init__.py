@@ -1,0 +1,1 @@
+r"""What serving costs: rankings for everyone, and a service over HTTP."""

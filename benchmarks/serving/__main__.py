@@ -1,0 +1,3 @@
+from benchmarks.serving.ranking import main
+
+main()
