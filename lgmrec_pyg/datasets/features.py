@@ -20,8 +20,9 @@ MIN_COVERAGE = 0.1  # Fewer described items are rather a mistake than a catalog.
 def add_item_features(data: HeteroData, features: Any) -> HeteroData:
     r"""Adds the features of items to a graph, one node type per modality.
 
-    Features of unknown items are dropped with a warning. Items without features
-    get no node. Nodes are in the order of the items.
+    Features of unknown items are dropped with a warning. Items without features,
+    or with nothing but zeros, by which many files mark what is missing, get no node.
+    Nodes are in the order of the items.
 
     Args:
         data (HeteroData): The interaction graph, which is not changed.
@@ -112,9 +113,12 @@ def attach_features(data: HeteroData, tables: dict[str, FeatureTable]) -> Hetero
     for modality, (ids, x) in tables.items():
         item = torch.from_numpy(items.get_indexer(ids).astype(np.int64))
         item, row = item.sort(stable=True)
-        item, row = item[item >= 0], row[item >= 0]
+        known = (item >= 0) & (x[row] != 0).any(dim=1)
+        item, row = item[known], row[known]
         if item.numel() == 0:
-            raise ValueError(f"'features' of '{modality}' describe only dropped items")
+            raise ValueError(
+                f"'features' of '{modality}' describe only dropped items, or are zero"
+            )
         for edge_type in (describes(modality), reverse(describes(modality))):
             if edge_type in data.edge_types:
                 del data[edge_type]

@@ -45,7 +45,8 @@ class MultimodalDataset(InMemoryDataset):
     (2) its :obj:`val_edge_label_index` and :obj:`test_edge_label_index`.
     Each modality becomes a node type whose :math:`n`-th node describes the
     :math:`n`-th item, not counting items that lack the modality: their rows hold
-    nothing but :obj:`nan`, and become no nodes. All-zero rows are kept as such.
+    nothing but :obj:`nan`, and become no nodes. All-zero rows are content, as in
+    published code, unless :class:`~lgmrec_pyg.transforms.RemoveMissing` removes them.
     The optional ids become the lists :obj:`ids` of users and items.
     Users and items without training pairs are kept, and counted in a warning.
 

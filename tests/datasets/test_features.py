@@ -35,7 +35,7 @@ def test_add_item_features() -> None:
     assert out[describes('text')].edge_index.tolist() == [[0, 1, 2], [0, 2, 2]]
     assert out['image'].x.tolist() == [[4, 5]]
     assert out[describes('image')].edge_index.tolist() == [[0], [1]]
-    assert add_item_features(out, {'text': {'a': [0]}})['text'].x.tolist() == [[0]]
+    assert add_item_features(out, {'text': {'a': [6]}})['text'].x.tolist() == [[6]]
 
 
 def test_add_item_features_to_graph_without_ids() -> None:

@@ -150,7 +150,7 @@ def test_graph_from_interactions_properties(
         frame['item_id'] = 'i' + frame['item_id'].astype(str)
         ids = sorted(set(frame['item_id']))
         ids = random.sample(ids, len(ids))
-        x = [[float(id_[1:])] for id_ in ids]
+        x = [[float(id_[1:]) + 1] for id_ in ids]
         timestamp = 'at' if timed or split == 'time' else None
         options: dict[str, Any] = {'k_core': k, 'split': split, 'seed': seed}
         options |= {'val_ratio': 0.2, 'test_ratio': 0.2}
@@ -185,7 +185,8 @@ def test_graph_from_interactions_properties(
     assert {i for _, i in everything} == set(get_ids(out, 'item'))
     assert get_ids(out, 'user') == sorted(get_ids(out, 'user'))
     assert get_ids(out, 'item') == sorted(get_ids(out, 'item'))
-    assert out['text'].x.tolist() == [[float(id_[1:])] for id_ in get_ids(out, 'item')]
+    expected = [[float(id_[1:]) + 1] for id_ in get_ids(out, 'item')]
+    assert out['text'].x.tolist() == expected
     if split != 'time':
         users, items = zip(*everything, strict=True)
         assert min(Counter(users).values()) >= k
@@ -224,14 +225,14 @@ def test_graph_from_interactions_of_files(tmp_path: Path, ending: str) -> None:
 
 def test_graph_from_interactions_of_edge_index() -> None:
     edge_index = torch.tensor([[5, 0, 5, 5], [3, 3, 1, 3]])
-    x = torch.arange(5.0).view(5, 1)
+    x = torch.arange(10.0, 15.0).view(5, 1)
     message = 'describe 2 of 2 items, and 3 unknown ones such as 0, 2, 4'
     with pytest.warns(UserWarning, match=re.escape(message)):
         data = graph_from_interactions(edge_index, {'text': x})
     assert get_ids(data, 'user') == [0, 5]
     assert get_ids(data, 'item') == [1, 3]
     assert pairs_of(data, 'edge_index') == [(0, 3), (5, 1), (5, 3)]
-    assert data['text'].x.tolist() == [[1], [3]]
+    assert data['text'].x.tolist() == [[11], [13]]
     out = graph_from_interactions(edge_index.numpy())
     assert torch.equal(out[INTERACTS].edge_index, data[INTERACTS].edge_index)
     out = graph_from_interactions(edge_index, {'text': x}, catalog=range(5))
