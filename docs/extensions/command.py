@@ -11,9 +11,10 @@ PLAIN = {'COLUMNS': '84', 'NO_COLOR': '1', 'TERM': 'dumb'}
 class CommandHelp(Directive):
     def run(self) -> list[nodes.Node]:
         try:
-            from lgmrec_pyg.cli import app
             from typer.main import get_command
             from typer.testing import CliRunner
+
+            from lgmrec_pyg.cli import app
         except ImportError:
             return []
         out: list[nodes.Node] = []

@@ -4,6 +4,7 @@ from lgmrec_pyg.graph.bipartite_graph import BipartiteGraph, ModalityGraph
 from lgmrec_pyg.graph.id_map import IdMap
 from lgmrec_pyg.graph.ids import (
     Ids,
+    align_ids,
     as_ids,
     decode_ids,
     encode_ids,
@@ -48,6 +49,7 @@ __all__ = [
     'ModalityGraph',
     'MultimodalGraph',
     'SampledNodes',
+    'align_ids',
     'as_ids',
     'decode_ids',
     'describes',

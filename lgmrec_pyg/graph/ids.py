@@ -19,6 +19,7 @@ from torch_geometric.data import HeteroData
 Ids: TypeAlias = Sequence[str] | Sequence[int] | np.ndarray | Tensor
 
 WIDTH = 16
+INTEGER, MISSING = b'\xfe', b'\xff'
 
 
 def set_ids(data: HeteroData, node_type: str, ids: Ids) -> None:
@@ -35,11 +36,32 @@ def set_ids(data: HeteroData, node_type: str, ids: Ids) -> None:
         ValueError: See :func:`as_ids`.
     """
     data[node_type].ids = encode_ids(ids)
-    # Of one width, they stay together in a homogeneous graph.
-    encoded = [store for store in data.node_stores if _is_encoded(store.get('ids'))]
-    width = max((store.ids.size(1) for store in encoded), default=0)
-    for store in encoded:
-        store.ids = torch.nn.functional.pad(store.ids, (0, width - store.ids.size(1)))
+    align_ids([data])  # So that they stay together in a homogeneous graph.
+
+
+def align_ids(graphs: Sequence[HeteroData]) -> None:
+    r"""Gives the ids of several graphs one width, without which PyG cannot
+    concatenate them in a :class:`~torch_geometric.data.Batch` or a
+    :class:`~torch_geometric.loader.DataLoader`. If some ids are strings, integers are
+    encoded as well. What :func:`get_ids` returns does not change.
+
+    .. code-block:: python
+
+        align_ids([first, second])
+        batch = Batch.from_data_list([first, second])
+
+    Args:
+        graphs (Sequence[HeteroData]): The graphs, which are changed in place.
+    """
+    stores = [store for data in graphs for store in data.node_stores]
+    stores = [store for store in stores if isinstance(store.get('ids'), Tensor)]
+    width = max((x.ids.size(1) for x in stores if _is_encoded(x.ids)), default=0)
+    for store in stores:
+        if width > 0 and store.ids.dtype == torch.int64:
+            store.ids = _as_bytes(store.ids)
+        if _is_encoded(store.ids):
+            padding = 0, width - store.ids.size(1)
+            store.ids = torch.nn.functional.pad(store.ids, padding)
 
 
 def get_ids(data: HeteroData, node_type: str) -> list[Any] | None:
@@ -55,7 +77,7 @@ def get_ids(data: HeteroData, node_type: str) -> list[Any] | None:
 
 def encode_ids(ids: Ids) -> Tensor:
     r"""Returns ids as a tensor: integers as they are, strings as their bytes in
-    UTF-8, filled up with zeros.
+    UTF-8, filled up with zeros. Next to strings, :func:`set_ids` encodes integers too.
 
     Args:
         ids (Sequence): The ids, see :func:`as_ids`.
@@ -88,7 +110,13 @@ def decode_ids(ids: Tensor) -> list[Any]:
     if array.ndim != 2:
         return array.tolist()
     parts = array.view(f'S{array.shape[1]}').ravel().tolist()
-    return [None if x.startswith(b'\xff') else x.decode() for x in parts]
+    # No text in UTF-8 has these bytes.
+    out = [None if x[:1] in (INTEGER, MISSING) else x.decode() for x in parts]
+    rows = (array[:, 0] == ord(INTEGER)).nonzero()[0]
+    numbers = array[rows, 1:9].copy().view('<i8').ravel()
+    for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+        out[row] = number
+    return out
 
 
 def as_ids(ids: Any, name: str = 'ids') -> np.ndarray:
@@ -158,6 +186,14 @@ def _as_plain(value: Any) -> Any:
     is_number = (is_float or isinstance(value, Decimal)) and math.isfinite(value)
     is_whole = is_number and value % 1 == 0 and abs(value) < limit
     return int(value) if is_whole else value
+
+
+def _as_bytes(ids: Tensor) -> Tensor:
+    digits = ids.cpu().numpy().astype('<i8').view(np.uint8).reshape(-1, 8)
+    out = ids.new_zeros((ids.size(0), WIDTH), dtype=torch.uint8)
+    out[:, 0] = ord(INTEGER)
+    out[:, 1:9] = torch.from_numpy(digits)
+    return out
 
 
 def _is_encoded(ids: Any) -> bool:

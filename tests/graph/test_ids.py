@@ -23,6 +23,7 @@ from lgmrec_pyg.graph import (
     ITEM,
     USER,
     IdMap,
+    align_ids,
     as_ids,
     decode_ids,
     encode_ids,
@@ -122,16 +123,32 @@ def test_batches(data, kinds):
 
 def test_homogeneous_graphs(data, kinds):
     homogeneous = data.to_homogeneous()
-    if kinds[0] != kinds[1]:
-        assert 'ids' not in homogeneous
-        return
     names = homogeneous._node_type_names
     ids = decode_ids(homogeneous.ids)
-    for kind, expected in ((USER, USERS), (ITEM, ITEMS)):
+    for kind, expected in ((USER, USERS[kinds[0]]), (ITEM, ITEMS[kinds[1]])):
         here = homogeneous.node_type == names.index(kind)
-        assert [ids[i] for i in here.nonzero()] == expected[kinds[0]]
+        assert [ids[i] for i in here.nonzero()] == expected
     nobody = homogeneous.node_type == names.index('image')
-    assert {ids[i] for i in nobody.nonzero()} == {None if kinds[0] is str else -1}
+    assert {ids[i] for i in nobody.nonzero()} == {None if str in kinds else -1}
+
+
+def test_batches_of_graphs_with_ids_of_different_widths(data, kinds):
+    other = irregular_graph(dtype=torch.float32)
+    wide = [f'{i}' * 40 for i in range(9)]
+    set_ids(other, USER, range(11))
+    set_ids(other, ITEM, wide)
+    align_ids([data, other])
+    validate_graph(data)
+    for batch in (
+        Batch.from_data_list([data, other]),
+        next(iter(DataLoader([data, other], batch_size=2))),
+    ):
+        assert decode_ids(batch[USER].ids) == [*USERS[kinds[0]], *range(11)]
+        assert decode_ids(batch[ITEM].ids) == [*ITEMS[kinds[1]], *wide]
+        assert get_ids(batch.get_example(1), USER) == list(range(11))
+        assert get_ids(batch.get_example(0), ITEM) == ITEMS[kinds[1]]
+    align_ids([data, other])
+    assert data[ITEM].ids.size(1) == other[USER].ids.size(1) == 48
 
 
 @given(st.lists(TEXT) | st.lists(st.integers(-(2**63), 2**63 - 1)))
