@@ -32,8 +32,8 @@ def draw_neighbors(
     rank = torch.arange(place.numel(), device=place.device)
     rank -= (count.cumsum(0) - count)[place]
     if k is not None:
-        options = {'dtype': torch.double, 'device': nodes.device}
-        delta = torch.rand(nodes.numel(), generator=generator, **options)
+        delta = torch.empty(nodes.numel(), dtype=torch.double, device=nodes.device)
+        delta.uniform_(generator=generator)
         stride = degree.double() / count
         spaced = ((rank + delta[place]) * stride[place]).long()
         # Rounding may not lead out of a row, nor change one that is drawn whole.

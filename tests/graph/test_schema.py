@@ -77,7 +77,7 @@ def test_validate_graph_with_ids() -> None:
         (['x', 'y'], "'user.ids' needs to hold 3 ids, one per node (got 2)"),
         ('xyz', "'user.ids' needs to be a one-dimensional sequence of ids (got str"),
         (['x', 1, 'z'], "either strings or integers, not both (got 'x' in position 0"),
-        ([1.0, 2.0, 3.0], 'strings or integers (got 1.0 of type float'),
+        ([1.5, 2.0, 3.0], 'strings or integers (got 1.5 of type float'),
         ([False, True, 2], 'strings or integers (got False of type bool'),
         (['x', 'y', None], 'an id in every position (got None'),
         (['z', 'y', 'z'], "each id once (got 'z' in positions 0 and 2)"),
