@@ -110,8 +110,8 @@ def fit(
             into a CUDA graph, see
             :class:`~lgmrec_pyg.training.experimental.CapturedStep`.
             (default: :obj:`False`)
-        callbacks (Sequence[Callback], optional): What to call after every epoch, and
-            at the end, see :class:`Callback`. (default: :obj:`()`)
+        callbacks (Sequence[Callback], optional): What to call at the start, after
+            every epoch, and at the end, see :class:`Callback`. (default: :obj:`()`)
         progress (bool, optional): If set to :obj:`False`, will not show
             progress bars. (default: :obj:`True`)
         checkpoint (str or os.PathLike, optional): The path of a file to keep the
@@ -158,6 +158,8 @@ def fit(
         parts = module, optimizer, scheduler, sampler, stopper
         saver = Checkpoint(fspath(checkpoint), run, *parts)
         history = saver.start(resume)
+    for callback in callbacks:
+        callback.on_fit_start(history)
     evaluate = None
     if evaluator is not None:
         evaluate = partial(evaluate_epoch, module, inputs, evaluator, monitor)

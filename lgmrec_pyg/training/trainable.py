@@ -23,9 +23,9 @@ class StopTraining(Exception):  # noqa: N818
 
 
 class Callback:
-    r"""Takes part in :meth:`fit`, *e.g.*, to log or to prune a run. Either method may
-    be left out. Errors other than :class:`StopTraining` leave :meth:`fit`, after the
-    best weights were restored.
+    r"""Takes part in :meth:`fit`, *e.g.*, to log a run (see :class:`Logger`) or to
+    prune it. Any method may be left out. Errors leave :meth:`fit`, once the best
+    weights are restored; :class:`StopTraining` after an epoch ends the run.
 
     .. code-block:: python
 
@@ -34,6 +34,14 @@ class Callback:
                 if history.metrics[-1]['Recall@20'] < 0.01:
                     raise StopTraining
     """
+
+    def on_fit_start(self, history: History) -> None:
+        r"""Called before the first epoch.
+
+        Args:
+            history (History): The course of the run so far, which is empty unless
+                it is resumed.
+        """
 
     def on_epoch_end(self, history: History) -> None:
         r"""Called once an epoch is trained, evaluated if it is due, and saved.
