@@ -197,3 +197,24 @@ def test_compare_models(run_here):
     rows = [line.split() for line in stdout.splitlines()]
     assert [row[0] for row in rows[1:]] == [m for m in models for _ in range(2)]
     assert all(0 < float(row[2]) < 1 for row in rows[1:])
+
+
+def test_search_prunes_and_continues(tmp_path, run_here):
+    pytest.importorskip('optuna')
+    args = ['--preset', 'tiny', '--epochs', '4', '--trials', '8']
+    args += ['--storage', f'sqlite:///{tmp_path}/search.db']
+    variables, stdout, _ = run_here('search.py', *args)
+    trials, pruned = variables['study'].trials, variables['pruned']
+    assert len(trials) == 8
+    assert 0 < len(pruned) < 6
+    assert f'8 trials, of which {len(pruned)} were pruned' in stdout
+    for trial in trials:
+        reported = list(trial.intermediate_values.values())
+        if trial in pruned:
+            assert 2 <= len(reported) <= 4
+        else:
+            assert trial.value == max(reported)
+    best = max(trial.value for trial in trials if trial not in pruned)
+    assert f'validation: {best:.4f}' in stdout
+    variables, *_ = run_here('search.py', *args[:-3], '1', *args[-2:])
+    assert len(variables['study'].trials) == 9
