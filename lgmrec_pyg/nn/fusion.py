@@ -1,5 +1,9 @@
+from collections.abc import Iterator
+from functools import reduce
+from itertools import chain
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
@@ -88,15 +92,16 @@ class LocalGlobalFusion(Module):
         r"""Nothing to reset: the module has no parameters."""
 
     def forward(self, node: NodeEmbedding) -> Tensor:
-        parts = [unit_rows(x) for x in node.modality]
+        # One after the other, since all of a large graph at once take much memory.
+        parts: Iterator[Tensor] = map(unit_rows, node.modality)
         if node.hypergraph:
-            parts.append(self.alpha * unit_rows(self.sum_modalities(node.hypergraph)))
-        if self.collaborative or not parts:
-            parts.insert(0, node.collaborative)
-        out = parts[0]
-        for part in parts[1:]:
-            out = out + part
-        return out
+            parts = chain(parts, map(self._global, (node.hypergraph,)))
+        if self.collaborative or not (node.modality or node.hypergraph):
+            parts = chain((node.collaborative,), parts)
+        return reduce(torch.add, parts)
+
+    def _global(self, hypergraph: tuple[HypergraphEmbedding, ...]) -> Tensor:
+        return self.alpha * unit_rows(self.sum_modalities(hypergraph))
 
     @staticmethod
     def sum_modalities(hypergraph: tuple[HypergraphEmbedding, ...]) -> Tensor:

@@ -117,6 +117,15 @@ class SubgraphSampler:
         for triplet in self.triplets:
             yield self.sample(*triplet)
 
+    def check_hops(self, model: Any) -> None:
+        r"""Raises an error if a model needs more hops."""
+        needed = getattr(model, 'num_hops', 0)
+        if needed > len(self.num_neighbors):
+            raise ValueError(
+                f"'num_neighbors' needs to hold a number for each of {needed} hops of "
+                f"'{type(model).__name__}' (got {list(self.num_neighbors)})"
+            )
+
     def sample(self, user: Tensor, pos: Tensor, neg: Tensor) -> HeteroData:
         r"""Returns the part of the graph around given triplets.
 

@@ -135,6 +135,8 @@ def fit(
             another run.
     """
     inputs, sampler, evaluator = _from_data(inputs, sampler, validate)
+    if hasattr(sampler, 'check_hops'):
+        sampler.check_hops(model)
     names = ('epochs', 'eval_every', 'checkpoint_every')
     for name, value in zip(names, (epochs, eval_every, checkpoint_every), strict=True):
         if value <= 0:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.optim import Optimizer
 
 from lgmrec_pyg.graph import model_inputs, triplets
@@ -58,10 +59,30 @@ class TrainingStep:
         losses = self._loss(self.model, inputs, *batch)
         losses.total.backward()
         if self.max_grad_norm is not None:
-            parameters = self.model.parameters()
-            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            clip_gradients(self.model, self.max_grad_norm)
         self.optimizer.step()
         return type(losses)(*(term.detach() for term in losses))
+
+
+@torch.no_grad()
+def clip_gradients(model: Module, max_norm: float) -> None:
+    r"""Scales all gradients down to a norm, sparse ones too, which
+    :func:`torch.nn.utils.clip_grad_norm_` does not take.
+
+    Args:
+        model (torch.nn.Module): The model.
+        max_norm (float): The largest norm of all gradients together.
+    """
+    values = []
+    for param in model.parameters():
+        if param.grad is not None and param.grad.is_sparse:
+            param.grad = param.grad.coalesce()
+            values.append(param.grad.values())
+        elif param.grad is not None:
+            values.append(param.grad)
+    norm = torch.nn.utils.get_total_norm(values)
+    for value in values:
+        value.mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))
 
 
 def _loss(

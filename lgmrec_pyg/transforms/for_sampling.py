@@ -32,9 +32,13 @@ class ForSampling(BaseTransform):
         loader = LinkNeighborLoader(
             data, hops, edge_label_index=(INTERACTS, data[INTERACTS].edge_index),
             neg_sampling=NegativeSampling('triplet'), batch_size=2048, shuffle=True,
+            replace=True,
         )
         fit(model, data, loader)
 
+    Models take each of the neighbors of a node to be as likely as any other. Those of
+    torch-sparse are so with :obj:`replace=True` only: without, it never draws the last
+    of them for one, and rarely for more.
     :class:`~lgmrec_pyg.sampling.SubgraphSampler` draws such batches from any graph,
     without a transform, and faster.
     """

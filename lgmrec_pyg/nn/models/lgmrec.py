@@ -248,6 +248,13 @@ class LGMRec(GraphRecommender):
             weight_item,
         )
 
+    @property
+    def num_hops(self) -> int:
+        r"""The number of hops that a part of a graph needs to have around its seeds."""
+        local = self.modality.num_layers + (not self.shared_ids)
+        local = local if self.encoder and 'modality' in self.parts else 0
+        return max(self.collaborative.num_layers, local, bool(self.encoder))
+
     @staticmethod
     def rows(
         table: Embedding, nodes: SampledNodes | None
