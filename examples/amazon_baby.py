@@ -8,6 +8,7 @@ The default run needs no files. `--data baby` downloads and converts Amazon Baby
 import argparse
 import os.path as osp
 import time
+from typing import Any
 
 import torch
 from torch_geometric import seed_everything
@@ -33,11 +34,11 @@ from lgmrec_pyg.reporting import (
 )
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.storage import save_model
-from lgmrec_pyg.training import fit, keep_freed_memory
+from lgmrec_pyg.training import History, fit, keep_freed_memory
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 
-def parse_args() -> argparse.Namespace:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add(
@@ -86,6 +87,10 @@ def parse_args() -> argparse.Namespace:
         help='continue from --checkpoint, if there is one, to the same result',
     )
     add('--save', help='folder for the trained model')
+    return parser
+
+
+def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     args = parser.parse_args()
     if args.resume and args.checkpoint is None:
         parser.error('--resume needs --checkpoint, the path of a file')
@@ -114,143 +119,186 @@ def load(args: argparse.Namespace) -> HeteroData:
     return dataset[0]
 
 
-args = parse_args()
-start = time.perf_counter()
-seed_everything(args.seed)
-keep_freed_memory()  # Of the process that is this script's, for faster steps.
-device = torch.device(args.device)
-name = osp.basename(osp.abspath(args.data))
-
-try:
-    data = load(args)
-except (FileNotFoundError, ImportError, DownloadError) as error:
-    raise SystemExit(str(error)) from None
-names = modalities(data) if args.modalities is None else args.modalities
-if not set(names) <= set(modalities(data)):
-    raise ValueError(
-        f"'--modalities' needs to be from {modalities(data)} (got {names})"
-    )
-num_users, num_items = data['user'].num_nodes, data['item'].num_nodes
-train_pairs = data[INTERACTS].edge_index.to(device)
-
-if args.standardize is None:
-    args.standardize = name == 'synthetic'
-if args.standardize:
-    data = StandardizeFeatures()(data)
-for modality in names:
-    norm = float(data[modality].x.norm(dim=1).median())
-    if norm > 10:
-        print(
-            f"The '{modality}' features are long (median row norm {norm:.1f}), which "
-            f'drives memberships to one-hot. Consider --standardize.'
-        )
-    data[modality].x = data[modality].x.to(getattr(torch, args.precision))
-inputs = model_inputs(data.to(device))
-
-sampler = TripletSampler(train_pairs, num_users, num_items, args.batch_size)
-evaluators = {split: Evaluator.from_data(data, split) for split in ['val', 'test']}
-# Data other than those of the paper use its settings of Baby.
-paper = PAPER.get(name, PAPER['baby'])
-settings = {
-    key: value if getattr(args, key) is None else getattr(args, key)
-    for key, value in paper.model.items()
-}
-preset = RECOMMENDED if args.recommended else paper
-if args.recommended:
-    settings |= RECOMMENDED.model
-if args.lr is None:
-    args.lr = preset.lr
-model = LGMRec(
-    num_users,
-    num_items,
-    {modality: data[modality].num_features for modality in names},
-    embedding_dim=args.embedding_dim,
-    temperature=args.temperature,
-    **settings,
-).to(device)
-print(data, sampler, *evaluators.values(), model, sep='\n')
-setup_seconds = time.perf_counter() - start
-
-history = fit(
-    model,
-    inputs,
-    sampler,
-    evaluators['val'],
-    epochs=args.epochs,
-    patience=args.patience,
-    lr=args.lr,
-    progress=args.progress,
-    checkpoint=args.checkpoint,
-    resume=args.resume,
-)
-if torch.initial_seed() != args.seed:  # That of the checkpoint.
-    args.seed = torch.initial_seed()
-    print(f"'{args.checkpoint}' is of a run with --seed {args.seed}, which went on")
-
-test_start = time.perf_counter()
-with torch.no_grad():
-    test_metrics = evaluators['test'](*model.embed(*inputs))
-test_seconds = time.perf_counter() - test_start
-
-popularity = torch.bincount(train_pairs[1], minlength=num_items).float().view(-1, 1)
-popularity_metrics = evaluators['test'](popularity.new_ones(num_users, 1), popularity)
-
-train_seconds = sum(history.train_seconds)
-eval_seconds = sum(history.eval_seconds) + test_seconds
-total_seconds = time.perf_counter() - start
-
-rows = {
-    ('LGMRec', 'this run'): test_metrics,
-    ('Popularity', 'this data'): popularity_metrics,
-}
-for result in PUBLISHED.get(name, []):
-    rows[result.model, result.source] = result.metrics
-print(
-    f'\nTest results of {name}, all {num_items} items ranked '
-    f'(best epoch {history.best_epoch} of {history.epochs_run}):\n'
-)
-print(results_table(rows))
-num_skipped = evaluators['test'].num_skipped
-if num_skipped > 0:
-    print(f'\nSkipped {num_skipped} test users without a training pair.')
-if name in PUBLISHED:
-    print('\nPublished numbers hold for the split and the features of their source.')
-print(
-    f'\nSeconds: {setup_seconds:.1f} setup, {train_seconds:.1f} training, '
-    f'{eval_seconds:.1f} evaluation, {total_seconds:.1f} in total'
-)
-
-record = run_record(
-    name,
-    data,
-    history,
-    vars(args) | settings | {'modalities': names},
-    seconds={'setup': setup_seconds, 'eval': eval_seconds, 'total': total_seconds},
-    device=device,
-    test=test_metrics,
-    popularity_test=popularity_metrics,
-)
-record['seed'] = args.seed
-record['num_skipped_users'] = {key: e.num_skipped for key, e in evaluators.items()}
-if args.json is not None:
-    save_json(record, args.json)
-    print(f"Saved the record of the run to '{args.json}'")
-
-if args.save is not None:
-    save_model(model, args.save, data=data, metrics={'test': test_metrics})
-    print(f"Saved the model to '{args.save}'")
-
-path = osp.join(args.output, f'learning_curves_{name}.png')
-try:
-    plot_learning_curves(history, path)
-    print(f"Saved the learning curves to '{path}'")
-except ImportError as error:
-    print(f'No learning curves were saved: {error}')
-
-if args.report is not None:
-    run = Run(model.cpu(), data.cpu(), record, name)
+def prepare(args: argparse.Namespace) -> HeteroData:
+    r"""Loads the data, and fills in the arguments that depend on it."""
     try:
-        report(run, args.report)
-        print(f"Saved a page about the run to '{args.report}'")
+        data = load(args)
+    except (FileNotFoundError, ImportError, DownloadError) as error:
+        raise SystemExit(str(error)) from None
+    if args.modalities is None:
+        args.modalities = modalities(data)
+    if not set(args.modalities) <= set(modalities(data)):
+        raise ValueError(
+            f"'--modalities' needs to be from {modalities(data)} (got "
+            f'{args.modalities})'
+        )
+    args.name = osp.basename(osp.abspath(args.data))
+    if args.standardize is None:
+        args.standardize = args.name == 'synthetic'
+    if args.standardize:
+        data = StandardizeFeatures()(data)
+    for modality in args.modalities:
+        norm = float(data[modality].x.norm(dim=1).median())
+        if norm > 10:
+            print(
+                f"The '{modality}' features are long (median row norm {norm:.1f}), "
+                f'which drives memberships to one-hot. Consider --standardize.'
+            )
+        data[modality].x = data[modality].x.to(getattr(torch, args.precision))
+    # Data other than those of the paper use its settings of Baby.
+    paper = PAPER.get(args.name, PAPER['baby'])
+    for key, value in paper.model.items():
+        if getattr(args, key) is None:
+            setattr(args, key, value)
+    if args.lr is None:
+        args.lr = (RECOMMENDED if args.recommended else paper).lr
+    return data
+
+
+def build_model(args: argparse.Namespace, data: HeteroData) -> LGMRec:
+    settings = {key: getattr(args, key) for key in PAPER['baby'].model}
+    if args.recommended:
+        settings |= RECOMMENDED.model
+    return LGMRec(
+        data['user'].num_nodes,
+        data['item'].num_nodes,
+        {modality: data[modality].num_features for modality in args.modalities},
+        embedding_dim=args.embedding_dim,
+        temperature=args.temperature,
+        **settings,
+    )
+
+
+def print_results(
+    args: argparse.Namespace,
+    data: HeteroData,
+    history: History,
+    evaluator: Evaluator,
+    test_metrics: dict[str, float],
+) -> dict[str, float]:
+    r"""Prints a table of results, and returns those of the most popular items."""
+    num_users, num_items = data['user'].num_nodes, data['item'].num_nodes
+    items = data[INTERACTS].edge_index[1]
+    popularity = torch.bincount(items, minlength=num_items).float().view(-1, 1)
+    popularity_metrics = evaluator(popularity.new_ones(num_users, 1), popularity)
+    rows = {
+        ('LGMRec', 'this run'): test_metrics,
+        ('Popularity', 'this data'): popularity_metrics,
+    }
+    for result in PUBLISHED.get(args.name, []):
+        rows[result.model, result.source] = result.metrics
+    print(
+        f'\nTest results of {args.name}, all {num_items} items ranked '
+        f'(best epoch {history.best_epoch} of {history.epochs_run}):\n'
+    )
+    print(results_table(rows))
+    if evaluator.num_skipped > 0:
+        print(f'\nSkipped {evaluator.num_skipped} test users without a training pair.')
+    if args.name in PUBLISHED:
+        print(
+            '\nPublished numbers hold for the split and the features of their source.'
+        )
+    return popularity_metrics
+
+
+def save_results(
+    args: argparse.Namespace,
+    model: LGMRec,
+    data: HeteroData,
+    history: History,
+    seconds: dict[str, float],
+    test_metrics: dict[str, float],
+    popularity_metrics: dict[str, float],
+    **more: Any,
+) -> None:
+    r"""Writes the record, the model, the learning curves and the page of a run."""
+    record = run_record(
+        args.name,
+        data,
+        history,
+        vars(args) | model.settings,
+        seconds=seconds,
+        device=torch.device(args.device),
+        test=test_metrics,
+        popularity_test=popularity_metrics,
+    )
+    record |= {'seed': args.seed, **more}
+    if args.json is not None:
+        save_json(record, args.json)
+        print(f"Saved the record of the run to '{args.json}'")
+    if args.save is not None:
+        save_model(model, args.save, data=data, metrics={'test': test_metrics})
+        print(f"Saved the model to '{args.save}'")
+    path = osp.join(args.output, f'learning_curves_{args.name}.png')
+    try:
+        plot_learning_curves(history, path)
+        print(f"Saved the learning curves to '{path}'")
     except ImportError as error:
-        print(f'No page was saved: {error}')
+        print(f'No learning curves were saved: {error}')
+    if args.report is not None:
+        run = Run(model.cpu(), data.cpu(), record, args.name)
+        try:
+            report(run, args.report)
+            print(f"Saved a page about the run to '{args.report}'")
+        except ImportError as error:
+            print(f'No page was saved: {error}')
+
+
+if __name__ == '__main__':
+    args = parse_args(arguments())
+    start = time.perf_counter()
+    seed_everything(args.seed)
+    keep_freed_memory()  # Of the process that is this script's, for faster steps.
+    device = torch.device(args.device)
+    data = prepare(args).to(device)
+    inputs = model_inputs(data)
+    sampler = TripletSampler.from_data(data, batch_size=args.batch_size)
+    evaluators = {split: Evaluator.from_data(data, split) for split in ['val', 'test']}
+    model = build_model(args, data).to(device)
+    print(data, sampler, *evaluators.values(), model, sep='\n')
+    setup_seconds = time.perf_counter() - start
+
+    history = fit(
+        model,
+        inputs,
+        sampler,
+        evaluators['val'],
+        epochs=args.epochs,
+        patience=args.patience,
+        lr=args.lr,
+        progress=args.progress,
+        checkpoint=args.checkpoint,
+        resume=args.resume,
+    )
+    if torch.initial_seed() != args.seed:  # That of the checkpoint.
+        args.seed = torch.initial_seed()
+        print(f"'{args.checkpoint}' is of a run with --seed {args.seed}, which went on")
+
+    test_start = time.perf_counter()
+    with torch.no_grad():
+        test_metrics = evaluators['test'](*model.embed(*inputs))
+    test_seconds = time.perf_counter() - test_start
+    popularity_metrics = print_results(
+        args, data, history, evaluators['test'], test_metrics
+    )
+    train_seconds = sum(history.train_seconds)
+    seconds = {
+        'setup': setup_seconds,
+        'eval': sum(history.eval_seconds) + test_seconds,
+        'total': time.perf_counter() - start,
+    }
+    print(
+        f'\nSeconds: {setup_seconds:.1f} setup, {train_seconds:.1f} training, '
+        f'{seconds["eval"]:.1f} evaluation, {seconds["total"]:.1f} in total'
+    )
+    skipped = {key: e.num_skipped for key, e in evaluators.items()}
+    save_results(
+        args,
+        model,
+        data,
+        history,
+        seconds,
+        test_metrics,
+        popularity_metrics,
+        num_skipped_users=skipped,
+    )

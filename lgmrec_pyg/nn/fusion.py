@@ -4,11 +4,11 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.ops import matmul, unit_rows
+from lgmrec_pyg.ops.parallel import lookup
 
 
 class HypergraphEmbedding(NamedTuple):
@@ -35,7 +35,7 @@ class HypergraphEmbedding(NamedTuple):
 
     def select(self, index: Tensor) -> 'HypergraphEmbedding':
         r"""The embeddings of some nodes."""
-        return self._replace(membership=F.embedding(index, self.membership))
+        return self._replace(membership=lookup(self.membership, index))
 
 
 class NodeEmbedding(NamedTuple):
@@ -54,8 +54,8 @@ class NodeEmbedding(NamedTuple):
     def select(self, index: Tensor) -> 'NodeEmbedding':
         r"""The embeddings of some nodes: fusing these is all a batch needs."""
         return NodeEmbedding(
-            F.embedding(index, self.collaborative),
-            tuple(F.embedding(index, x) for x in self.modality),
+            lookup(self.collaborative, index),
+            tuple(lookup(x, index) for x in self.modality),
             tuple(x.select(index) for x in self.hypergraph),
         )
 

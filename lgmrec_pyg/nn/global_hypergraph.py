@@ -4,6 +4,7 @@ from torch.nn import Module
 from lgmrec_pyg.nn.conv.soft_hypergraph_conv import SoftHypergraphConv
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
 from lgmrec_pyg.nn.hyperedge_membership import HyperedgeMembership
+from lgmrec_pyg.ops.parallel import all_nodes, own_nodes
 
 
 class GlobalHypergraph(Module):
@@ -90,7 +91,9 @@ class GlobalHypergraph(Module):
                 probability of each to be in it, of shape :math:`(|\mathcal{I}|)`.
                 (default: :obj:`None`)
         """
-        item, user = self.membership(item_logits), self.membership(user_logits)
+        # Drawn for all nodes, by every process the same.
+        item = own_nodes(self.membership(all_nodes(item_logits)))
+        user = own_nodes(self.membership(all_nodes(user_logits)))
         if described is not None:
             item = item * described.to(item.dtype)
         sender = item if weight is None else item * weight.to(item.dtype).view(-1, 1)

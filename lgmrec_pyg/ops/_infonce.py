@@ -93,16 +93,6 @@ def infonce(
     return total - positive
 
 
-def unit_rows(x: Tensor) -> Tensor:
-    r"""Rows scaled to unit length; zero rows stay zero."""
-    return F.normalize(x, eps=smallest_norm(x.dtype))
-
-
-def smallest_norm(dtype: torch.dtype) -> float:
-    r"""The norm under which a row counts as zero."""
-    return max(1e-12, torch.finfo(dtype).tiny)
-
-
 def at_least_single(dtype: torch.dtype) -> torch.dtype:
     r"""The type to sum in: a sum over a batch overflows in half precision."""
     return torch.promote_types(dtype, torch.float32)

@@ -9,8 +9,10 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lgmrec_pyg.ops.parallel import active
 from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.digest import check_same
+from lgmrec_pyg.storage.sharded import read_shards, save_shards
 from lgmrec_pyg.storage.tensors import read_tensors, save_tensors
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.history import History
@@ -70,12 +72,23 @@ class Checkpoint:
             schedule = self.scheduler.state_dict()
             state['scheduler'] = _pack(schedule, 'scheduler', tensors)
         metadata = {'format': FORMAT, 'version': VERSION, 'state': json.dumps(state)}
-        save_tensors(tensors, self.path, metadata)
+        here = active()
+        if here is None:
+            save_tensors(tensors, self.path, metadata)
+            return
+        shards = [k for k, x in tensors.items() if x.dim() > 0 and not _is_random(k)]
+        dims = {name: self._place(name)[1] for name in shards}
+        name = str(history.epochs_run)
+        save_shards(tensors, dims, self.path, name, metadata, here)
 
     def restore(self) -> History:
         r"""Restores the state of the file, and returns the history up to it."""
         with reading(self.path, NEEDS):
-            tensors, metadata = read_tensors(self.path)
+            here = active()
+            if here is None:
+                tensors, metadata = read_tensors(self.path)
+            else:
+                tensors, metadata = read_shards(self.path, self._place, here)
             kind = metadata.get('format'), metadata.get('version')
             if kind != (FORMAT, VERSION):
                 raise ValueError(f'it is {kind}')
@@ -109,6 +122,18 @@ class Checkpoint:
             self.model.load_state_dict(best)  # Which checks their names and shapes.
             weights = self.model.state_dict()
             self.stopper.best_state = {k: x.clone() for k, x in weights.items()}
+
+    def _place(self, name: str) -> tuple[Tensor, int | None]:
+        r"""The weight that a tensor is like, and how processes share it."""
+        kind, key = name.split('/', 1)
+        weights = self.model.state_dict()
+        if kind == 'optimizer':
+            names = {id(x): name for name, x in self.model.named_parameters()}
+            groups = self.optimizer.param_groups
+            params = [x for group in groups for x in group['params']]
+            key = names[id(params[int(key.split('/')[1])])]
+        here = active()
+        return weights[key], None if here is None else here.sharded.get(key)
 
     def _generators(self) -> Iterator[tuple[str, Generator]]:
         yield 'cpu', torch.default_generator
@@ -166,6 +191,10 @@ def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {key: _unpack(x, tensors) for key, x in content}
     entries = [_unpack(x, tensors) for x in content]
     return tuple(entries) if kind == 'tuple' else entries
+
+
+def _is_random(name: str) -> bool:
+    return name.startswith('random/')
 
 
 def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

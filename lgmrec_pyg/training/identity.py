@@ -30,7 +30,7 @@ def identify_run(
     the type counts.
     """
     out = {
-        **dict(_model_entries(model)),
+        **(getattr(model, 'identity', None) or identify_model(model, inputs)),
         'optimizer': type(optimizer).__name__,
         'sampler': type(sampler).__name__,
         'batches': len(sampler),
@@ -48,6 +48,7 @@ def identify_run(
     if scheduler is not None:
         state = scheduler.state_dict()
         out['schedule'] = digest({k: x for k, x in state.items() if k not in COURSE})
+    validate = getattr(validate, 'whole', validate)
     if isinstance(validate, Evaluator):
         state = dict(vars(validate))
         out['validate.ks'] = _plain(state.pop('ks'))
@@ -55,13 +56,21 @@ def identify_run(
         out['pairs to evaluate'] = digest(
             [state[x] for x in sorted(state) if x not in ignored]
         )
+    # As text, for NaN is not equal to itself.
+    return json.loads(json.dumps(out), parse_constant=str)
+
+
+def identify_model(model: Any, inputs: Sequence[Any]) -> dict[str, Any]:
+    r"""Returns the part of :func:`identify_run` on the model, the graph and its
+    features.
+    """
+    out = dict(_model_entries(model))
     for i, value in enumerate(inputs):
         for key, entry in _entries(value).items():
             name = f'inputs[{i}]{key}'
             out[name] = digest(entry, values=False)
             out[f'{VALUES}{name}'] = digest(entry)
-    # As text, for NaN is not equal to itself.
-    return json.loads(json.dumps(out), parse_constant=str)
+    return out
 
 
 def _entries(value: Any) -> dict[str, Any]:

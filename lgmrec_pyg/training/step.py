@@ -10,6 +10,7 @@ from torch.nn import Module
 from torch.optim import Optimizer
 
 from lgmrec_pyg.graph import model_inputs, triplets
+from lgmrec_pyg.ops.parallel import active
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of the malloc.h of glibc.
 MAX_MMAP_THRESHOLD = 32 * 2**20
@@ -56,10 +57,18 @@ class TrainingStep:
         if len(batch) == 1:
             inputs, batch = model_inputs(batch[0]), triplets(batch[0])
         self.optimizer.zero_grad()
+        processes = active()
+        if processes is not None:
+            batch = processes.take(*batch)
         losses = self._loss(self.model, inputs, *batch)
         losses.total.backward()
+        if processes is not None:
+            losses = processes.reduce(self.model, losses)
         if self.max_grad_norm is not None:
-            clip_gradients(self.model, self.max_grad_norm)
+            if processes is not None:
+                processes.clip_grad_norm(self.model, self.max_grad_norm)
+            else:
+                clip_gradients(self.model, self.max_grad_norm)
         self.optimizer.step()
         return type(losses)(*(term.detach() for term in losses))
 

@@ -8,6 +8,7 @@ from torch_geometric.typing import Adj, OptPairTensor, OptTensor, SparseTensor
 
 from lgmrec_pyg.ops import Adjacency, normalize_adj, spmm
 from lgmrec_pyg.ops.norm import NORMS
+from lgmrec_pyg.ops.parallel import all_nodes
 
 
 class BipartiteConv(MessagePassing):
@@ -79,7 +80,7 @@ class BipartiteConv(MessagePassing):
         """
         x = (x, None) if isinstance(x, Tensor) else x
         if isinstance(edge_index, Adjacency):
-            return spmm(edge_index, x[0])
+            return spmm(edge_index, all_nodes(x[0], edge_index.size[1]))
         if isinstance(edge_index, EdgeIndex) and None in edge_index.sparse_size():
             edge_index = edge_index.as_tensor()  # PyG would guess its size.
         num_dst = _num_dst(x[1], edge_index, num_dst)

@@ -5,8 +5,9 @@ from torch import Tensor
 from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.utils import scatter
 
-from lgmrec_pyg.ops._infonce import smallest_norm
 from lgmrec_pyg.ops._matmul import matmul
+from lgmrec_pyg.ops.parallel import sum_nodes
+from lgmrec_pyg.ops.rows import smallest_norm
 
 
 class SparseMembership(NamedTuple):
@@ -111,7 +112,7 @@ class SoftHypergraphConv(MessagePassing):
             index, weight, size = membership
             # propagate_type: (x: OptPairTensor, weight: Tensor)
             out = self.propagate(index, x=(x, None), weight=weight, size=size)
-        return self._mean(out, membership, dim=1)
+        return self._mean(sum_nodes(out), membership, dim=1)
 
     def spread(self, latent: Tensor, membership: Tensor | SparseMembership) -> Tensor:
         r"""The features :math:`\mathbf{H}_t \mathbf{L}` that nodes read from
@@ -148,7 +149,7 @@ class SoftHypergraphConv(MessagePassing):
         else:
             index, weight, size = membership
             degree = scatter(weight, index[dim], dim_size=size[dim])
-        return _divide(out, degree)
+        return _divide(out, sum_nodes(degree) if dim == 1 else degree)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(normalize={self.normalize})'

@@ -1,8 +1,8 @@
-import torch
 from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.ops import infonce, unit_rows
+from lgmrec_pyg.ops.parallel import all_columns, all_of_batch, batch_part, batch_size
 
 
 class BatchContrast(Module):
@@ -31,9 +31,10 @@ class BatchContrast(Module):
         r"""Nothing to reset: the module has no parameters."""
 
     def forward(self, anchor: Tensor, key: Tensor) -> Tensor:
-        index = torch.arange(anchor.size(0), device=anchor.device)
-        total = infonce(unit_rows(anchor), unit_rows(key), index, self.temperature)
-        return total / anchor.size(0)
+        anchors = batch_part(all_columns(unit_rows(anchor)))
+        keys, index = all_of_batch(all_columns(unit_rows(key)))
+        total = infonce(anchors, keys, index, self.temperature)
+        return total / batch_size(anchor.size(0))
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(temperature={self.temperature})'

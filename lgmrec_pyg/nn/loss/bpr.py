@@ -2,6 +2,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
+from lgmrec_pyg.ops.parallel import batch_mean, batch_part, sum_columns
+
 
 class BPRLoss(Module):
     r"""The Bayesian Personalized Ranking loss of the `"BPR: Bayesian
@@ -23,7 +25,8 @@ class BPRLoss(Module):
         r"""Nothing to reset: the module has no parameters."""
 
     def forward(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
-        return F.softplus((user * (neg - pos)).sum(dim=-1)).mean()
+        difference = sum_columns((user * (neg - pos)).sum(dim=-1))
+        return batch_mean(F.softplus(batch_part(difference)))
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}()'

@@ -1,13 +1,24 @@
 from typing import TypeGuard
 
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn.fusion import HypergraphEmbedding
 from lgmrec_pyg.nn.loss.sampled_infonce import sampled_infonce
-from lgmrec_pyg.ops._infonce import check_backend, infonce, smallest_norm, unit_rows
+from lgmrec_pyg.ops._infonce import check_backend, infonce
 from lgmrec_pyg.ops._matmul import matmul
+from lgmrec_pyg.ops.parallel import (
+    active,
+    all_columns,
+    all_nodes,
+    batch_part,
+    batch_size,
+    index_part,
+    lookup,
+    num_columns,
+    sum_columns,
+)
+from lgmrec_pyg.ops.rows import smallest_norm, unit_rows
 
 
 class HypergraphContrast(Module):
@@ -96,7 +107,7 @@ class HypergraphContrast(Module):
         loss = self._one_way(anchor, key, index, weight)
         if self.symmetric:
             loss = (loss + self._one_way(key, anchor, index, weight)) / 2
-        return loss / index.numel() if self.reduction == 'mean' else loss
+        return loss / batch_size(index.numel()) if self.reduction == 'mean' else loss
 
     def _one_way(
         self,
@@ -110,11 +121,12 @@ class HypergraphContrast(Module):
             anchors, keys = low_rank_cosine(anchor.select(index), key)
             masked = key.masked
         else:
-            anchor, key = _dense(anchor), _dense(key)
-            anchors, keys = unit_rows(F.embedding(index, anchor)), unit_rows(key)
+            anchors, keys = unit_rows(lookup(_dense(anchor), index)), _dense(key)
+            anchors, keys = all_columns(anchors), all_columns(unit_rows(keys))
+        rows = batch_part(anchors), all_nodes(keys), index_part(index)
         if weight is not None:
-            return sampled_infonce(anchors, keys, index, weight, self.temperature)
-        return infonce(anchors, keys, index, self.temperature, self.backend, masked)
+            return sampled_infonce(*rows, weight, self.temperature)
+        return infonce(*rows, self.temperature, self.backend, masked)
 
     def __repr__(self) -> str:
         return (
@@ -135,24 +147,25 @@ def low_rank_cosine(
         \mathbf{L}_a \Vert} \cdot \frac{\mathbf{H}_k}{\Vert \mathbf{H}_k
         \mathbf{L}_k \Vert}
     """
-    product = anchor.latent @ key.latent.t()
+    product = sum_columns(anchor.latent @ key.latent.t())
     anchors = matmul(anchor.membership, product) / _norm(anchor)
     return anchors, key.membership / _norm(key)
 
 
 def _norm(x: HypergraphEmbedding) -> Tensor:
-    if 2 * x.latent.size(0) > x.latent.size(1):
+    if 2 * x.latent.size(0) > num_columns(x.latent) and active('columns') is None:
         norm = x.dense().norm(dim=1, keepdim=True)
         return norm.clamp_min(smallest_norm(norm.dtype))
     # In double precision: hyperedges that nearly cancel leave little of the square.
     membership, latent = x.membership.double(), x.latent.double()
-    square = ((membership @ (latent @ latent.t())) * membership).sum(1, keepdim=True)
+    gram = sum_columns(latent @ latent.t())
+    square = ((membership @ gram) * membership).sum(1, keepdim=True)
     eps = smallest_norm(x.membership.dtype)
     return square.clamp_min(eps**2).sqrt().to(x.membership.dtype)
 
 
 def _is_low_rank(x: Tensor | HypergraphEmbedding) -> TypeGuard[HypergraphEmbedding]:
-    return not isinstance(x, Tensor) and x.latent.size(0) <= x.latent.size(1)
+    return not isinstance(x, Tensor) and x.latent.size(0) <= num_columns(x.latent)
 
 
 def _dense(x: Tensor | HypergraphEmbedding) -> Tensor:

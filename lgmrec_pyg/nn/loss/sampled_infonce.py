@@ -77,8 +77,8 @@ class _SampledInfoNCE(torch.autograd.Function):
         grad_anchors, grad_positives = map(torch.empty_like, (anchors, positives))
         grad_keys_t = torch.zeros_like(keys_t)
         size = max(1, CHUNK_ELEMENTS // keys.size(0))
-        for rows in torch.arange(anchors.size(0)).split(size):
-            part = slice(int(rows[0]), int(rows[-1]) + 1)
+        for start in range(0, anchors.size(0), size):
+            part = slice(start, start + size)
             chunk, positive = anchors[part], positives[part]
             logits = torch.addmm(bias, chunk, keys_t)
             twice = (place[part] >= 0).nonzero().view(-1)

@@ -2,7 +2,15 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.nn.loss.sampled_infonce import sampled_infonce
-from lgmrec_pyg.ops._infonce import check_backend, infonce, unit_rows
+from lgmrec_pyg.ops._infonce import check_backend, infonce
+from lgmrec_pyg.ops.parallel import (
+    all_columns,
+    all_nodes,
+    batch_part,
+    batch_size,
+    index_part,
+)
+from lgmrec_pyg.ops.rows import unit_rows
 
 
 class SoftmaxLoss(Module):
@@ -52,12 +60,13 @@ class SoftmaxLoss(Module):
     def forward(
         self, user: Tensor, item: Tensor, pos: Tensor, weight: Tensor | None = None
     ) -> Tensor:
-        rows = unit_rows(user), unit_rows(item), pos
+        users = batch_part(all_columns(unit_rows(user)))
+        rows = users, all_nodes(all_columns(unit_rows(item))), index_part(pos)
         if weight is None:
             total = infonce(*rows, self.temperature, self.backend)
         else:
             total = sampled_infonce(*rows, weight, self.temperature)
-        return total / pos.numel()
+        return total / batch_size(pos.numel())
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(temperature={self.temperature})'

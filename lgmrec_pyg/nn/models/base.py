@@ -18,6 +18,7 @@ from lgmrec_pyg.nn.loss.bpr import BPRLoss
 from lgmrec_pyg.nn.loss.softmax import SoftmaxLoss
 from lgmrec_pyg.nn.models.output import ModelOutput
 from lgmrec_pyg.ops import unit_rows
+from lgmrec_pyg.ops.parallel import batch_norm, batch_size
 
 
 class GraphRecommender(Module):
@@ -173,10 +174,11 @@ class GraphRecommender(Module):
 def half_squares(*rows: Tensor) -> Tensor:
     r"""Half of the squared norms of a batch, a row."""
     return sum((x.square().sum() for x in rows), rows[0].new_zeros(())) / (
-        2 * rows[0].size(0)
+        2 * batch_size(rows[0].size(0))
     )
 
 
 def norms(*rows: Tensor) -> Tensor:
     r"""The Frobenius norms of a batch, not squared, a row."""
-    return sum((x.norm() for x in rows), rows[0].new_zeros(())) / rows[0].size(0)
+    total = sum((batch_norm(x) for x in rows), rows[0].new_zeros(()))
+    return total / batch_size(rows[0].size(0))

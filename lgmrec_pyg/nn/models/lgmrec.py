@@ -21,9 +21,10 @@ from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
-from lgmrec_pyg.nn.models.base import GraphRecommender
+from lgmrec_pyg.nn.models.base import GraphRecommender, norms
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
 from lgmrec_pyg.ops import unit_rows
+from lgmrec_pyg.ops.parallel import lookup
 
 PARTS = ('collaborative', 'modality', 'hypergraph')
 
@@ -286,13 +287,13 @@ class LGMRec(GraphRecommender):
         users = self.fusion(out.user.select(user))
         if self.ranks_by_cosine:
             items = self.fusion(out.item)
-            positives, negatives = items[pos], items[neg]
+            positives, negatives = lookup(items, pos), lookup(items, neg)
             ranking = self.softmax(users, items, pos, out.item_weight)
         else:
-            items = self.fusion(out.item.select(torch.cat([pos, neg])))
+            items = self.fusion(out.item.select(torch.stack([pos, neg])))
             positives, negatives = items.chunk(2)
             ranking = self.bpr(users, positives, negatives)
-        reg = (users.norm() + positives.norm() + negatives.norm()) / user.numel()
+        reg = norms(users, positives, negatives)
         contrast = ranking.new_zeros(())
         for node, index, weight in (
             (out.user, user, out.user_weight),

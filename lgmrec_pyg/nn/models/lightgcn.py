@@ -6,6 +6,7 @@ from lgmrec_pyg.graph import MultimodalGraph
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.models.base import GraphRecommender, half_squares
 from lgmrec_pyg.nn.models.output import ModelOutput, RegularizedLosses
+from lgmrec_pyg.ops.parallel import lookup
 
 
 class LightGCN(GraphRecommender):
@@ -64,6 +65,6 @@ class LightGCN(GraphRecommender):
     ) -> RegularizedLosses:
         r"""Computes the loss of a batch of triplets."""
         ranking, _ = self.ranking(out, user, pos, neg)
-        ids = self.user_embedding(user), self.item_embedding(pos)
-        reg = half_squares(*ids, self.item_embedding(neg))
+        users, items = self.user_embedding.weight, self.item_embedding.weight
+        reg = half_squares(lookup(users, user), lookup(items, pos), lookup(items, neg))
         return RegularizedLosses(ranking + self.reg_weight * reg, ranking, reg)

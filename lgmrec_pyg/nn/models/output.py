@@ -1,9 +1,9 @@
 from typing import Any, NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from lgmrec_pyg.nn.fusion import NodeEmbedding
+from lgmrec_pyg.ops.parallel import lookup
 
 
 class LGMRecOutput(NamedTuple):
@@ -43,8 +43,8 @@ class ModelOutput(NamedTuple):
 
     def select(self, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, ...]:
         r"""The embeddings of a batch of triplets."""
-        item = F.embedding(pos, self.item), F.embedding(neg, self.item)
-        return F.embedding(user, self.user), *item
+        item = lookup(self.item, pos), lookup(self.item, neg)
+        return lookup(self.user, user), *item
 
 
 class Losses(NamedTuple):

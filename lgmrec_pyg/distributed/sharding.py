@@ -1,0 +1,95 @@
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lgmrec_pyg.distributed.partition import partition
+from lgmrec_pyg.ops.parallel import Parallel, active
+from lgmrec_pyg.training.identity import identify_model
+
+
+def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    r"""The part of a model, with its weights, and of its inputs that this process
+    holds, within :func:`parallel`.
+
+    * Shared by :obj:`"batch"`, every process holds all of both.
+    * By :obj:`"columns"`, it holds a part of the columns of tables and projections and
+      the whole graph. Propagation is linear a column, and needs no communication.
+    * By :obj:`"rows"`, it holds a part of the users and of the items, the edges to
+      them and the features of these items. Every layer gathers the rows of the others.
+
+    Args:
+        model (LGMRec): The whole model, with the same weights in every process. Other
+            models may be shared by :obj:`"batch"`, and by the other ways if, like
+            :class:`~lgmrec_pyg.nn.LightGCN`, they mix no columns.
+        inputs (Sequence[Any]): The arguments of its forward, see
+            :func:`~lgmrec_pyg.graph.model_inputs`.
+
+    Raises:
+        ValueError: If the number of columns is no multiple of that of processes.
+    """
+    here = _active()
+    identity = identify_model(model, inputs)
+    if here.by == 'batch':
+        return model, inputs
+    settings = dict(model.settings)
+    if here.by == 'columns':
+        settings['embedding_dim'], rest = divmod(settings['embedding_dim'], here.size)
+        if rest:
+            raise ValueError(
+                f"'embedding_dim' needs to be a multiple of the {here.size} processes "
+                f'(got {model.settings["embedding_dim"]})'
+            )
+    else:
+        inputs = partition(inputs, here)
+        for name in ('num_users', 'num_items'):
+            start, stop = here.bounds(settings[name])
+            settings[name] = stop - start
+    with torch.random.fork_rng(devices=[]):
+        own: Any = type(model)(**settings)
+    whole = model.state_dict()
+    own.to(next(iter(whole.values())))
+    with torch.no_grad():
+        for name, weight in own.state_dict().items():
+            dims = _split_dims(weight, whole[name])
+            if len(dims) > 1:
+                raise ValueError(
+                    f"'{type(model).__name__}' cannot be shared by {here.by}: '{name}' "
+                    f'would be split in {len(dims)} dimensions'
+                )
+            here.sharded |= dict.fromkeys([name] * len(dims), dims[0] if dims else 0)
+            weight.copy_(here.part(whole[name], dims[0]) if dims else whole[name])
+    if hasattr(model, 'contrast'):
+        own.contrast = model.contrast
+    own.identity = identity
+    own.settings = dict(model.settings)
+    return own.train(model.training), inputs
+
+
+@torch.no_grad()
+def unshard(model: Any) -> dict[str, Tensor]:
+    r"""The weights of the whole model, of the parts of all processes.
+
+    Args:
+        model (torch.nn.Module): The part of this process, as of :func:`shard`.
+    """
+    here = _active()
+    out = {}
+    for name, weight in model.state_dict().items():
+        if name in here.sharded:
+            weight = here.as_dtensor(weight, here.sharded[name]).full_tensor()
+        out[name] = weight
+    return out
+
+
+def _split_dims(own: Tensor, whole: Tensor) -> list[int]:
+    sizes = zip(own.shape, whole.shape, strict=True)
+    return [dim for dim, (a, b) in enumerate(sizes) if a != b]
+
+
+def _active() -> Parallel:
+    here = active()
+    if here is None:
+        raise RuntimeError("Sharding needs to happen within 'parallel(mesh, by)'")
+    return here
