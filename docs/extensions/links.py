@@ -68,6 +68,7 @@ SECTIONS = {
         f'collections.abc.{name}'
         for name in ('Callable', 'Iterable', 'Iterator', 'Mapping', 'Sequence', 'Set')
     ],
+    'https://fastapi.tiangolo.com/reference/fastapi/': ['fastapi.FastAPI'],
     f'{PYTHON}/os.html': ['os.PathLike'],
 }
 # Documented nowhere by name.
@@ -109,6 +110,11 @@ def find(target: str, own: frozenset[str]) -> str | None:
             return name
         if name.endswith(f'.{short}') and load(name) is load(target) is not None:
             return name
+    owner, _, method = target.rpartition('.')
+    for base in getattr(load(owner), '__mro__', ()):  # Documented where it is defined.
+        for name in own:
+            if name.endswith(f'.{base.__name__}.{method}'):
+                return name
     return None
 
 

@@ -14,18 +14,22 @@ def visit_inline(self: Any, node: nodes.math) -> None:
 
 
 def visit_block(self: Any, node: nodes.math_block) -> None:
-    equation = r' \\ '.join(node.astext().split('\n\n'))
-    if '&' in equation or r'\\' in equation:
+    lines = node.astext().strip().split('\n\n')
+    equation = r' \\ '.join(lines)
+    if len(lines) > 1 or '&' in equation:
         equation = rf'\begin{{align*}}{equation}\end{{align*}}'
     self.body.append(f'<div class="math">{mathml(node, equation, "block")}</div>')
     raise nodes.SkipNode
 
 
 def mathml(node: nodes.Element, equation: str, display: str) -> str:
-    out = convert(equation, display=display)
+    try:
+        out = convert(equation, display=display)
+    except Exception as error:
+        out = f'\\{error!r}'
     if '\\' in out or '&<' in out:
         logger = logging.getLogger(__name__)
-        logger.warning('equation with unknown commands: %s', equation, location=node)
+        logger.warning('cannot draw %r: %s', equation, out, location=node)
     return out
 
 

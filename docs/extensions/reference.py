@@ -19,16 +19,20 @@ EXPERIMENTAL = 'lgmrec_pyg.training.experimental'
 
 
 def packages() -> dict[str, ModuleType]:
-    r"""The packages with public names, by name."""
-    found = pkgutil.iter_modules(lgmrec_pyg.__path__, 'lgmrec_pyg.')
+    r"""The packages with public names of their own, by name."""
+    found = pkgutil.walk_packages(lgmrec_pyg.__path__, 'lgmrec_pyg.')
     names = [module.name for module in found if module.ispkg]
     modules = [importlib.import_module(name) for name in [*names, EXPERIMENTAL]]
     return {module.__name__: module for module in modules if exported(module)}
 
 
 def exported(module: ModuleType) -> list[str]:
-    r"""The public names of a package."""
-    return list(getattr(module, '__all__', ()))
+    r"""The public names of a package but those that the package above exports too."""
+    above = importlib.import_module(module.__name__.rpartition('.')[0])
+    names = getattr(module, '__all__', ())
+    if above is lgmrec_pyg:
+        return list(names)
+    return [x for x in names if x not in getattr(above, '__all__', ())]
 
 
 def write_pages(app: Sphinx, config: Config) -> None:
@@ -94,7 +98,7 @@ def sections(module: ModuleType) -> dict[str, list[str]]:
     for found in pkgutil.iter_modules(getattr(module, '__path__', ())):
         if found.ispkg:
             below = importlib.import_module(f'{module.__name__}.{found.name}')
-            groups[summary(below).rstrip('.')] = exported(below)
+            groups[summary(below).rstrip('.')] = list(getattr(below, '__all__', ()))
     members = [x for x in exported(module) if not is_constant(getattr(module, x))]
     inner = {member for group in groups.values() for member in group}
     groups[''] = [member for member in members if member not in inner]

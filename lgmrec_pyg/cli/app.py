@@ -10,6 +10,7 @@ WRONG_USE, FAILED = 2, 1
 
 RunFolder = Annotated[str, typer.Argument(help="The folder of a run, as 'fit' saves.")]
 
+#: The verbs, as ``typer`` runs them.
 app = typer.Typer(
     name='lgmrec',
     no_args_is_help=True,

@@ -15,6 +15,7 @@ INTERACTS: EdgeType = (USER, 'interacts', ITEM)
 #: Its reverse, as :class:`~torch_geometric.transforms.ToUndirected` names it.
 REV_INTERACTS: EdgeType = (ITEM, 'rev_interacts', USER)
 SIMILAR = 'similar_'
+#: The attribute of interactions that holds how much each counts in propagation.
 CONFIDENCE = 'confidence'
 #: The attributes of interactions that hold withheld pairs: validation, then test.
 LABELS = ('val_edge_label_index', 'test_edge_label_index')

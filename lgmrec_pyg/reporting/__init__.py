@@ -1,6 +1,6 @@
 r"""Tables, plots and records of training runs."""
 
-from lgmrec_pyg.reporting.catalogue import Catalogue
+from lgmrec_pyg.reporting.catalogue import Catalogue, Entry
 from lgmrec_pyg.reporting.learning_curves import plot_learning_curves
 from lgmrec_pyg.reporting.page import report
 from lgmrec_pyg.reporting.presets import find_preset
@@ -18,6 +18,7 @@ from lgmrec_pyg.reporting.run_record import (
 __all__ = classes = [
     'PUBLISHED',
     'Catalogue',
+    'Entry',
     'PublishedResult',
     'Run',
     'dataset_summary',
