@@ -45,11 +45,6 @@ def align_ids(graphs: Sequence[HeteroData]) -> None:
     :class:`~torch_geometric.loader.DataLoader`. If some ids are strings, integers are
     encoded as well. What :func:`get_ids` returns does not change.
 
-    .. code-block:: python
-
-        align_ids([first, second])
-        batch = Batch.from_data_list([first, second])
-
     Args:
         graphs (Sequence[HeteroData]): The graphs, which are changed in place.
     """

@@ -60,7 +60,9 @@ class MultimodalGraph(NamedTuple):
         Edges without weights are normalized as by
         :class:`~lgmrec_pyg.transforms.DegreeNorm`, and so are interactions that have
         a :obj:`confidence`; those of a batch of a neighbor sampler such that sums
-        over neighbors are unbiased.
+        over neighbors are unbiased. A :class:`torch.Tensor` in a sparse layout whose
+        values are all one, as :class:`~torch_geometric.transforms.ToSparseTensor`
+        makes it of edges without weights, has none.
 
         Args:
             data (HeteroData): The multimodal interaction graph, or a batch of it.
@@ -75,6 +77,10 @@ class MultimodalGraph(NamedTuple):
                 dtype = torch.promote_types(dtype, data[name].x.dtype)
         adj_dict = data.collect('edge_index', allow_empty=True)
         adj_dict |= data.collect('adj_t', allow_empty=True)
+        for edge_type, adj in adj_dict.items():
+            is_sparse = isinstance(adj, Tensor) and adj.layout != torch.strided
+            if is_sparse and bool((adj.to_sparse_coo().coalesce().values() == 1).all()):
+                adj_dict[edge_type] = edge_index_of(data[edge_type])
         weight_dict = data.collect('edge_weight', allow_empty=True)
         types = (USER, ITEM, *modalities(data))
         num_nodes = {name: int(data[name].num_nodes or 0) for name in types}

@@ -19,6 +19,8 @@ from lgmrec_pyg.graph.schema import (
     similarities,
 )
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 def validate_graph(data: HeteroData) -> None:
     r"""Checks that a graph follows the schema of a multimodal interaction
@@ -34,6 +36,10 @@ def validate_graph(data: HeteroData) -> None:
     :obj:`(modality, "describes", "item")` per modality. The edge types
     :obj:`("item", "similar_<modality>", "item")` are optional.
     An item may be described by no, one or several nodes of a modality.
+    In a part that a loader of PyG sampled, withheld pairs, which keep the numbers of
+    the whole graph, do not matter. Other transforms that renumber nodes, such as
+    :meth:`~torch_geometric.data.HeteroData.subgraph`, leave these pairs behind as
+    well: apply them before a split.
     Users and items may have unique :obj:`ids`, see
     :func:`~lgmrec_pyg.graph.set_ids`.
 
@@ -68,10 +74,11 @@ def _check_features(data: HeteroData, modality: str) -> None:
             f"'torch.nn.Module' is (rename the node type)"
         )
     x = data[modality].get('x')
-    if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
+    is_dense = isinstance(x, Tensor) and x.dim() == 2 and x.layout == torch.strided
+    if not is_dense or x.dtype not in DTYPES:
         raise ValueError(
-            f"'x' of node type '{modality}' needs to be a two-dimensional "
-            f'floating-point tensor (got {_summary(x)})'
+            f"'x' of node type '{modality}' needs to be a dense two-dimensional "
+            f'floating-point tensor of at least 16 bits (got {_summary(x)})'
         )
     finite = x.isfinite()
     if not finite.all():
@@ -105,7 +112,8 @@ def _check_interactions(data: HeteroData) -> None:
     seen = {'edge_index': _keys(data, train)}
     _check_unique('edge_index', train, seen['edge_index'])
     for name in LABELS:
-        if name not in data[INTERACTS]:
+        # Those of a sampled part have the numbers of the whole graph.
+        if name not in data[INTERACTS] or 'n_id' in data[USER]:
             continue
         pairs = data[INTERACTS][name]
         _check_pairs(data, INTERACTS, name, pairs)
@@ -176,5 +184,6 @@ def _keys(data: HeteroData, pairs: Tensor) -> Tensor:
 
 def _summary(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f'{value.dtype} of shape {list(value.shape)}'
+        layout = '' if value.layout == torch.strided else f', {value.layout}'
+        return f'{value.dtype} of shape {list(value.shape)}{layout}'
     return type(value).__name__

@@ -64,7 +64,7 @@ class SampledAttention(Module):
         attention = score.softmax(dim=1)
         out = attention[:, :1] * x
         if self.num_samples > 0:  # Sums in place of all tokens.
-            others = attention[:, 1:].contiguous()
+            others = attention[:, 1:].to(item.dtype).contiguous()
             out = out + F.embedding_bag(
                 sample, item, per_sample_weights=others, mode='sum'
             )

@@ -17,6 +17,7 @@ from lgmrec_pyg.graph import (
     model_inputs,
     training_pairs,
 )
+from lgmrec_pyg.nn.models.base import unwrap
 from lgmrec_pyg.recommend.lookup import id_map, look_up_histories
 from lgmrec_pyg.recommend.new_nodes import (
     align_features,
@@ -90,6 +91,7 @@ class Embeddings:
         """
         if seen not in ('all', 'train'):
             raise ValueError(f"'seen' needs to be 'all' or 'train' (got {seen!r})")
+        model = unwrap(model)
         for kind in (USER, ITEM):
             size, known = data[kind].num_nodes, getattr(model, f'num_{kind}s', None)
             if known is not None and known != size:

@@ -7,6 +7,7 @@ from torch.nn import Module
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.graph import ITEM, USER, IdMap, get_ids
+from lgmrec_pyg.nn.models.base import unwrap
 from lgmrec_pyg.storage.digest import fingerprint, match_graph
 
 SIZES = {USER: 'num_users', ITEM: 'num_items'}
@@ -45,7 +46,7 @@ def extend_model(
         ValueError: If only one of both graphs has ids, if they share none, or if
             features are of other widths.
     """
-    model = getattr(model, '_orig_mod', model)
+    model = unwrap(model)
     settings: Any = {**model.settings, **kwargs}  # type: ignore[dict-item]
     widths = {'feature_dims': settings.get('feature_dims')}
     match_graph(widths, {}, fingerprint(data), "'model'")

@@ -15,6 +15,7 @@ from torch_geometric.data import HeteroData
 from lgmrec_pyg import __version__
 from lgmrec_pyg.graph import ITEM, USER, IdMap
 from lgmrec_pyg.nn import models
+from lgmrec_pyg.nn.models.base import unwrap
 from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.atomic import atomic_write
 from lgmrec_pyg.storage.digest import fingerprint, match_graph
@@ -61,7 +62,7 @@ def save_model(
         ValueError: If the model has weights that are not finite or of several types,
             or other sizes than :obj:`data`.
     """
-    model = getattr(model, '_orig_mod', model)  # Of one that is compiled.
+    model = unwrap(model)
     settings: Any = model.settings
     tensors = model.state_dict()
     card: dict[str, Any] = {

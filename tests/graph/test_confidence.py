@@ -148,3 +148,32 @@ def test_a_model_refuses_other_counts(data, tmp_path):
         data[INTERACTS].confidence = wrong
         with pytest.raises(ValueError, match="'confidence' of edge type"):
             validate_graph(data)
+
+
+@pytest.mark.parametrize('layout', [torch.sparse_csr, torch.sparse_coo])
+def test_ones_of_a_sparse_tensor_are_no_weights(layout):
+    data = irregular_graph()
+    model = LGMRec.from_data(data).double().eval()
+    graph = T.ToSparseTensor(layout=layout)(T.ToUndirected()(data.clone()))
+    out = model.embed(*model_inputs(graph))
+    expected = model.embed(*model_inputs(data))
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.skipif(not WITH_TORCH_SPARSE, reason='needs torch-sparse')
+def test_withheld_pairs_of_a_sampled_part_do_not_matter():
+    data = irregular_graph()
+    data[INTERACTS].val_edge_label_index = torch.tensor([[0], [8]])
+    index = data[INTERACTS].edge_index
+    loader = LinkNeighborLoader(
+        T.ToUndirected()(data),
+        num_neighbors=[4],
+        edge_label_index=(INTERACTS, index),
+        batch_size=2,
+        neg_sampling='triplet',
+    )
+    batch = next(iter(loader))
+    model = LGMRec.from_data(batch).double()
+    pairs = batch['item'].dst_pos_index, batch['item'].dst_neg_index
+    out = model(*model_inputs(batch))
+    assert model.loss(out, batch['user'].src_index, *pairs).total.isfinite()

@@ -172,15 +172,24 @@ def set_description(data: HeteroData) -> None:
             f"{describes('image')} needs to have 'edge_index' or 'adj_t' (got [])",
         ),
         (remove_num_nodes, "Node type 'item' needs to have 'num_nodes' (got none)"),
-        (remove_x, 'two-dimensional floating-point tensor (got NoneType)'),
+        (remove_x, 'tensor of at least 16 bits (got NoneType)'),
         (
             set_x(torch.zeros(3)),
-            "'x' of node type 'image' needs to be a two-dimensional floating-point "
-            'tensor (got torch.float32 of shape [3])',
+            "'x' of node type 'image' needs to be a dense two-dimensional "
+            'floating-point tensor of at least 16 bits (got torch.float32 of shape '
+            '[3])',
+        ),
+        (
+            set_x(torch.zeros(3, 2).to(torch.float8_e4m3fn)),
+            '(got torch.float8_e4m3fn of shape [3, 2])',
+        ),
+        (
+            set_x(torch.ones(3, 2).to_sparse()),
+            '(got torch.float32 of shape [3, 2], torch.sparse_coo)',
         ),
         (
             set_x(torch.zeros(3, 2, dtype=torch.long)),
-            'floating-point tensor (got torch.int64 of shape [3, 2])',
+            'at least 16 bits (got torch.int64 of shape [3, 2])',
         ),
         (
             set_x_entry(float('nan')),

@@ -1,3 +1,5 @@
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,7 +42,7 @@ class LocalCorrection(Module):
     def __init__(self, k: int = 10) -> None:
         super().__init__()
         self.k = k
-        self._lists = PerGraph(lambda graph: co_occurrence(graph, self.k))
+        self._lists = PerGraph(partial(co_occurrence, k=k))
 
     def reset_parameters(self) -> None:
         r"""Nothing to reset: the module has no parameters."""

@@ -1,3 +1,4 @@
+from numbers import Integral
 from typing import Any
 
 from torch import Tensor
@@ -52,7 +53,7 @@ class GraphRecommender(Module):
             del self.settings[name]
         for name in ('num_users', 'num_items', 'embedding_dim'):
             value = arguments[name]
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, Integral) or value < 1:
                 raise ValueError(
                     f"'{name}' needs to be a positive integer (got {value!r})"
                 )
@@ -169,6 +170,16 @@ class GraphRecommender(Module):
             f'{self.__class__.__name__}({self.num_users}, {self.num_items}, '
             f'{self.feature_dims})'
         )
+
+
+def unwrap(model: Any) -> Any:
+    r"""The model inside of those that compile, replicate or average it."""
+    while 'settings' not in vars(model):
+        inner = getattr(model, '_orig_mod', None) or getattr(model, 'module', None)
+        if not isinstance(inner, Module):
+            break
+        model = inner
+    return model
 
 
 def half_squares(*rows: Tensor) -> Tensor:
