@@ -56,7 +56,7 @@ def download(
         DownloadError: If the file cannot be downloaded.
         ValueError: If :obj:`url` is neither HTTP nor HTTPS.
     """
-    from requests import RequestException, Session
+    from requests import ConnectionError, RequestException, Session, Timeout  # noqa: A004
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import HTTPError
     from urllib3.util import Retry
@@ -82,8 +82,10 @@ def download(
                 os.replace(part, path)
             except (RequestException, HTTPError) as error:
                 if _size(part) <= size:
+                    is_far = isinstance(error, (ConnectionError, Timeout))
+                    verb = 'reached' if is_far else 'downloaded'
                     raise DownloadError(
-                        f"'{url}' could not be downloaded ({error}): {_size(part):,} "
+                        f"'{url}' could not be {verb} ({error}): {_size(part):,} "
                         f'bytes are kept. Check the connection, and run again'
                     ) from error
     with suppress(FileNotFoundError):

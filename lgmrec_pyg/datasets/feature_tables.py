@@ -2,18 +2,25 @@ r"""Tables of features by ids, in the forms that people have them."""
 
 import os
 import os.path as osp
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from pandas.api.types import is_list_like
 from torch import Tensor
 
+from lgmrec_pyg.datasets.frames import is_path, read_frame, to_frame
+from lgmrec_pyg.datasets.layout import read_ids
 from lgmrec_pyg.graph import ITEM, USER, as_ids
 from lgmrec_pyg.storage import atomic_write, reading
 
-ENDING = '.npz'
+ENDINGS = ('.npz', '.npy', '.parquet', '.csv', '.tsv')
+BRACKETS = re.compile(r'[][(),;]')
+ID_NAMES = ('item_ids', 'ids')
+ID_COLUMNS = ('item_id', 'id', 'Unnamed: 0')
 MAX_RATIO = 500  # Only next to nothing but zeros is compressed to less.
 MAX_SMALL = 2**28
 
@@ -43,7 +50,7 @@ def save_item_features(folder: str | os.PathLike[str], features: Any) -> None:
     """
     for modality, (ids, x) in read_feature_tables(features).items():
         ids = ids.astype(str) if ids.dtype == object else ids  # Without a pickle.
-        path = osp.join(osp.expanduser(folder), modality + ENDING)
+        path = osp.join(osp.expanduser(folder), modality + '.npz')
         with atomic_write(path) as partial, open(partial, 'wb') as file:
             np.savez(file, ids=ids, x=x.numpy())
 
@@ -69,47 +76,61 @@ def load_item_features(
 
 
 def read_feature_tables(
-    features: Any, indexed: bool = False
+    features: Any, indexed: bool = False, item: str | int = 'item_id'
 ) -> dict[str, FeatureTable]:
     r"""Reads the features of each modality, in the forms that
     :meth:`~lgmrec_pyg.datasets.add_item_features` takes. If :obj:`indexed`, rows
     without ids describe the items 0, 1, ...
     """
-    if isinstance(features, (str, os.PathLike)):
+    if is_path(features):
         folder = osp.expanduser(os.fspath(features))
-        names = sorted(name for name in os.listdir(folder) if name.endswith(ENDING))
-        features = {n.removesuffix(ENDING): osp.join(folder, n) for n in names}
+        names = [osp.splitext(name) for name in sorted(os.listdir(folder))]
+        features = {
+            name.removesuffix('_feat'): osp.join(folder, name + ending)
+            for name, ending in names
+            if ending.lower() in ENDINGS and name not in ID_NAMES
+        }
         if not features:
             raise FileNotFoundError(
-                f"'{folder}' needs to hold features, one file '<modality>{ENDING}' per "
-                f'modality (got none)'
+                f"'{folder}' needs to hold features, one file '<modality>.npz' per "
+                f'modality, or one of {ENDINGS[1:]} (got none)'
             )
     if not isinstance(features, Mapping) or {USER, ITEM, ''} & features.keys():
         raise ValueError(
             f"'features' needs to be a dictionary from modalities other than '{USER}' "
             f"and '{ITEM}' to features, or the path of a folder (got {features!r:.50})"
         )
-    return {name: _read_table(name, value, indexed) for name, value in features.items()}
+    return {
+        name: _read_table(name, value, indexed, item)
+        for name, value in features.items()
+    }
 
 
-def _read_table(modality: str, value: Any, indexed: bool) -> FeatureTable:
+def _read_table(
+    modality: str, value: Any, indexed: bool, item: str | int
+) -> FeatureTable:
     name = f"'features' of '{modality}'"
-    if isinstance(value, (str, os.PathLike)):
-        value = _read_npz(osp.expanduser(value))
     columns: Any = None
+    has_index = isinstance(value, pd.DataFrame)
+    if is_path(value):
+        name, value = f"{name} in '{os.fspath(value)}'", _read_path(value, item)
+    elif hasattr(value, 'to_pandas') or hasattr(value, 'collect'):
+        value = to_frame(value, None, name)
     if isinstance(value, pd.DataFrame):
-        columns, value = value.columns, (value.index, value.to_numpy())
+        has_index |= not value.index.identical(pd.RangeIndex(len(value)))
+        value, columns = _split_ids(value, item, has_index)
     elif isinstance(value, Mapping):
         value = list(value), list(value.values())
     elif isinstance(value, (Tensor, np.ndarray)) and indexed and value.ndim > 0:
         value = range(len(value)), value
     if not isinstance(value, tuple) or len(value) != 2:
         raise ValueError(
-            f'{name} need to be a table with ids as its index, a pair of ids and rows, '
-            f'a dictionary from ids to rows, or the path of a file (got '
-            f'{type(value).__name__})'
+            f'{name} need to be a table with ids in one column or as its index, a pair '
+            f'of ids and rows, a dictionary from ids to rows, or the path of a file '
+            f'(got {type(value).__name__})'
         )
-    ids, x = as_ids(value[0], f'features[{modality!r}]'), _to_rows(name, value[1])
+    ids, x = (_read_npy(part) if is_path(part) else part for part in value)
+    ids, x = as_ids(ids, f'features[{modality!r}]'), _to_rows(name, x)
     columns = range(x.size(-1)) if columns is None else columns
     if x.dim() != 2 or x.numel() == 0 or x.size(0) != len(ids):
         raise ValueError(
@@ -125,9 +146,33 @@ def _read_table(modality: str, value: Any, indexed: bool) -> FeatureTable:
     return FeatureTable(ids, x)
 
 
+def _split_ids(
+    frame: pd.DataFrame, item: str | int, has_index: bool
+) -> tuple[tuple[Any, Any], Any]:
+    r"""Splits a table into its ids and its rows, and returns the names of these."""
+    named = [column for column in (item, *ID_COLUMNS) if column in frame.columns]
+    has_index &= not isinstance(_first(frame), str)
+    if not named and frame.shape[1] > 1 and not has_index:
+        named = [frame.columns[0]]
+    if named:
+        frame = frame.set_index(named[0])
+    is_vector = isinstance(_first(frame), str) or is_list_like(_first(frame))
+    if frame.shape[1] != 1 or not is_vector:
+        return (frame.index, frame.to_numpy()), frame.columns
+    return (frame.index, frame.iloc[:, 0].tolist()), None
+
+
+def _first(frame: pd.DataFrame) -> Any:
+    return frame.iloc[0, 0] if frame.size > 0 else None
+
+
 def _to_rows(name: str, rows: Any) -> Tensor:
     try:
+        if isinstance(rows, list) and all(isinstance(row, str) for row in rows):
+            rows = [BRACKETS.sub(' ', row).split() for row in rows]
+            rows = [np.array(row, dtype=np.float32) for row in rows]
         if isinstance(rows, list):
+            rows = [np.array(x) if isinstance(x, np.ndarray) else x for x in rows]
             rows = torch.stack([torch.as_tensor(row).float().flatten() for row in rows])
         if isinstance(rows, Tensor):
             rows = rows.detach().cpu().to_dense()
@@ -141,6 +186,33 @@ def _to_rows(name: str, rows: Any) -> Tensor:
         raise ValueError(
             f'{name} need to be equally long rows of real numbers ({error})'
         ) from error
+
+
+def _read_path(path: Any, item: str | int) -> Any:
+    r"""Reads a file of features: ids and rows, or a table that holds both."""
+    path = osp.expanduser(os.fspath(path))
+    stem, ending = osp.splitext(path)
+    if ending == '.npz':
+        return _read_npz(path)
+    if ending != '.npy':
+        frame = read_frame(path, texts=[str(item), *ID_COLUMNS])[1]
+        is_numbered = set(frame.index.names) & {'line', 'record', 'file'}
+        return frame.reset_index(drop=True) if is_numbered else frame
+    stem = stem.removesuffix('_feat')
+    beside = [f'{stem}_ids.npy', f'{stem}_ids.txt']
+    beside += [osp.join(osp.dirname(path), f'{name}.txt') for name in ID_NAMES]
+    found = [name for name in beside if osp.isfile(name)]
+    if not found:
+        raise FileNotFoundError(f"'{path}' needs ids in one of the files {beside}")
+    return found[0], path
+
+
+def _read_npy(path: Any) -> Any:
+    path = osp.expanduser(os.fspath(path))
+    if not path.endswith('.npy'):
+        return read_ids(path)
+    with reading(path, "an array, saved via 'numpy.save'"):
+        return np.load(path, mmap_mode='r', allow_pickle=False)
 
 
 def _read_npz(path: str) -> tuple[np.ndarray, np.ndarray]:

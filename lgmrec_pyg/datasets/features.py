@@ -17,7 +17,9 @@ from lgmrec_pyg.graph import INTERACTS, ITEM, IdMap, as_ids, describes, reverse
 MIN_COVERAGE = 0.1  # Fewer described items are rather a mistake than a catalog.
 
 
-def add_item_features(data: HeteroData, features: Any) -> HeteroData:
+def add_item_features(
+    data: HeteroData, features: Any, item: str | int = 'item_id'
+) -> HeteroData:
     r"""Adds the features of items to a graph, one node type per modality.
 
     Features of unknown items are dropped with a warning. Items without features,
@@ -26,15 +28,21 @@ def add_item_features(data: HeteroData, features: Any) -> HeteroData:
 
     Args:
         data (HeteroData): The interaction graph, which is not changed.
-        features (Dict[str, Any] or str): The features of each modality: a table
-            with the ids of items as its index, a pair of ids and rows, a
-            dictionary from ids to rows, or the path of a file or a folder of
-            :meth:`save_item_features`. An id that repeats gets several nodes.
+        features (Dict[str, Any] or str): The features of each modality: a table of
+            pandas, polars or pyarrow, with one column of ids, or ids as its index,
+            and one column of vectors or more of numbers; a pair of ids and rows,
+            either of which may be the path of a file; a dictionary from ids to rows;
+            or the path of a file (:obj:`.npz` of :meth:`save_item_features`,
+            Parquet, CSV, or :obj:`.npy` beside a list of ids). The path of a folder
+            stands for all such files in it. An id that repeats gets several nodes.
+        item (str or int, optional): The column of ids. If there is none of that name,
+            it is :obj:`"item_id"`, :obj:`"id"`, or the first one.
+            (default: :obj:`"item_id"`)
 
     Raises:
         ValueError: If features are malformed, or describe none of the items.
     """
-    tables = read_feature_tables(features)
+    tables = read_feature_tables(features, item=item)
     ids = as_ids(IdMap.of(data, ITEM).ids)
     return attach_features(data, match_features(tables, ids))
 

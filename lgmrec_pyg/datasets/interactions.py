@@ -1,22 +1,19 @@
 r"""Any interactions to a graph."""
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets.feature_tables import read_feature_tables
 from lgmrec_pyg.datasets.features import (
-    add_item_features,
     attach_features,
     like_items,
     match_features,
-    multi_hot,
 )
+from lgmrec_pyg.datasets.frames import is_matrix
 from lgmrec_pyg.datasets.splits import (
     SPLITS,
     TEST,
@@ -26,15 +23,22 @@ from lgmrec_pyg.datasets.splits import (
     leave_one_out_split,
     random_split,
     time_split,
+    warn_unseen,
 )
 from lgmrec_pyg.datasets.splits import k_core as k_core_of
-from lgmrec_pyg.datasets.tables import InteractionTable, read_interaction_table
-from lgmrec_pyg.encoders import encode
+from lgmrec_pyg.datasets.tables import (
+    InteractionTable,
+    columns_of,
+    join_splits,
+    merge_repeated,
+    read_interaction_table,
+    warn_alike,
+)
+from lgmrec_pyg.datasets.times import to_moment
 from lgmrec_pyg.graph import (
     INTERACTS,
     ITEM,
     USER,
-    IdMap,
     Ids,
     as_ids,
     set_ids,
@@ -46,18 +50,23 @@ def graph_from_interactions(
     interactions: Any,
     features: Any = None,
     *,
-    user: str = 'user_id',
-    item: str = 'item_id',
-    rating: str | None = None,
-    timestamp: str | None = None,
+    user: str | int = 'user_id',
+    item: str | int = 'item_id',
+    rating: str | int | None = None,
+    timestamp: str | int | None = None,
     min_rating: float | None = None,
-    weight: str | bool = False,
+    weight: str | int | bool = False,
     k_core: int = 1,
     split: str = 'random',
     val_ratio: float = 0.1,
     test_ratio: float = 0.1,
+    split_at: tuple[Any, Any] | None = None,
     seed: int = 0,
+    val: Any = None,
+    test: Any = None,
     catalog: Ids | None = None,
+    separator: str | None = None,
+    date_format: str | None = None,
 ) -> HeteroData:
     r"""Builds the multimodal interaction graph of any interactions.
 
@@ -78,35 +87,39 @@ def graph_from_interactions(
 
     * :obj:`"random"`: by :meth:`~lgmrec_pyg.datasets.random_split`.
     * :obj:`"leave_one_out"`: by :meth:`~lgmrec_pyg.datasets.leave_one_out_split`.
-    * :obj:`"time"`: by :meth:`~lgmrec_pyg.datasets.time_split`.
+    * :obj:`"time"`: by :meth:`~lgmrec_pyg.datasets.time_split`, at two dates if
+      :obj:`split_at` has them.
 
-    Every user has a training pair. Users and items are sorted by their ids, and
-    the graph does not depend on the order of the rows.
+    Every user has a training pair. Your own :obj:`val` and :obj:`test` are kept as
+    they are instead, but for pairs of several splits, which stay in the first one.
+    Users and items are sorted by their ids, and the graph does not depend on the
+    order of the rows.
 
     Args:
-        interactions (pandas.DataFrame or str or torch.Tensor): The
-            interactions, one per row: a table, the path of a Parquet file
-            (:obj:`.parquet`) or of a text, compressed or not, whose fields are
-            separated by commas, tabs, semicolons or bars, or an
-            :obj:`edge_index`, whose indices become the ids. Ids in texts are
+        interactions (Any): The interactions, one per row: a table of pandas, polars
+            or pyarrow, the path or address of a file, which is Parquet, JSON lines
+            or a text with separated fields, compressed or not, a folder or a list of
+            such files, a list of pairs, a sparse matrix of users and items, or an
+            :obj:`edge_index`. Indices of the last two become ids. Ids in texts are
             strings.
         features (Dict[str, Any] or str, optional): The features of items in each
             modality, see :meth:`~lgmrec_pyg.datasets.add_item_features`. Those of
-            items that were filtered out are dropped. Given an
+            items that were filtered out are dropped. Beside a matrix or an
             :obj:`edge_index`, a tensor with one row per item index does as well.
             (default: :obj:`None`)
-        user (str, optional): The column of user ids, which are strings or
-            integers. (default: :obj:`"user_id"`)
-        item (str, optional): The column of item ids, which are strings or
-            integers. (default: :obj:`"item_id"`)
-        rating (str, optional): The column of ratings, for :obj:`min_rating`.
-            (default: :obj:`None`)
-        timestamp (str, optional): The column of timestamps, which are numbers or
-            ISO 8601 dates; they matter to the splits :obj:`"time"` and
+        user (str or int, optional): The column of user ids, which are strings or
+            integers, or its position from 0 in a file without a header.
+            (default: :obj:`"user_id"`)
+        item (str or int, optional): The column of item ids.
+            (default: :obj:`"item_id"`)
+        rating (str or int, optional): The column of ratings, for
+            :obj:`min_rating`. (default: :obj:`None`)
+        timestamp (str or int, optional): The column of timestamps, which are numbers
+            or dates; they matter to the splits :obj:`"time"` and
             :obj:`"leave_one_out"`. (default: :obj:`None`)
         min_rating (float, optional): The least rating of an interaction to
             count. If :obj:`None`, all count. (default: :obj:`None`)
-        weight (str or bool, optional): How much a pair counts: the sum of this
+        weight (str or int or bool, optional): How much a pair counts: the sum of this
             column over its interactions, or, if set to :obj:`True`, their number.
             It becomes :obj:`data['user', 'interacts', 'item'].confidence`, by which
             propagation weights the pair, see
@@ -118,13 +131,25 @@ def graph_from_interactions(
         split (str, optional): How to split the interactions
             (:obj:`"random"`, :obj:`"leave_one_out"`, :obj:`"time"`).
             (default: :obj:`"random"`)
-        val_ratio (float, optional): The share of pairs for validation, unless
-            one is left out. (default: :obj:`0.1`)
-        test_ratio (float, optional): The share of pairs for test, unless one is
-            left out. (default: :obj:`0.1`)
+        val_ratio (float, optional): The share of pairs for validation. If one is
+            left out, any share but 0 does. (default: :obj:`0.1`)
+        test_ratio (float, optional): The share of pairs for test, likewise.
+            (default: :obj:`0.1`)
+        split_at (Tuple[Any, Any], optional): When validation and test begin, as dates
+            or as numbers like the timestamps. (default: :obj:`None`)
         seed (int, optional): The seed of random splits. (default: :obj:`0`)
+        val (Any, optional): Your own interactions for validation, in the forms of
+            :obj:`interactions`, all of which are for training then.
+            (default: :obj:`None`)
+        test (Any, optional): Those for test. (default: :obj:`None`)
         catalog (Sequence, optional): The ids of items to have nodes even if no
             interactions of them are left, such as new ones. (default: :obj:`None`)
+        separator (str, optional): What separates the fields of a text. If
+            :obj:`None`, it is found in the header. (default: :obj:`None`)
+        date_format (str, optional): The format of dates, as in
+            :meth:`~datetime.datetime.strptime`. If :obj:`None`, they are in ISO 8601
+            or in one of those that can be read in one way only.
+            (default: :obj:`None`)
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -135,14 +160,28 @@ def graph_from_interactions(
     if split not in SPLITS or (split == 'time' and timestamp is None):
         needed = f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp'"
         raise ValueError(f'{needed} (got {split!r})')
+    if split_at is not None and split != 'time':
+        raise ValueError(f"'split_at' needs the split 'time' (got {split!r})")
     if (rating is None) != (min_rating is None):
         got = f'got {rating!r} and {min_rating!r}'
         raise ValueError(f"'rating' and 'min_rating' need to be given together ({got})")
+    if split != 'random' and not (val is None and test is None):
+        raise ValueError(f"'val' and 'test' need no other 'split' (got {split!r})")
     check_ratios(val_ratio, test_ratio)
-    indexed = isinstance(interactions, (Tensor, np.ndarray))
-    tables = {} if features is None else read_feature_tables(features, indexed)
-    column = weight if isinstance(weight, str) else None
-    table = read_interaction_table(interactions, user, item, rating, timestamp, column)
+    tables = {}
+    if features is not None:
+        tables = read_feature_tables(features, is_matrix(interactions), item)
+    summed = None if isinstance(weight, bool) else weight
+    columns = columns_of(user, item, rating, timestamp, summed)
+    sources = {'interactions': interactions, 'val': val, 'test': test}
+    parts = {
+        label: read_interaction_table(source, columns, separator, date_format, name)
+        for label, (name, source) in enumerate(sources.items())
+        if source is not None
+    }
+    table = parts[TRAIN] if len(parts) == 1 else join_splits(parts)
+    warn_alike(table.user_ids, user)
+    warn_alike(table.item_ids, item)
     if weight is True:
         table = table._replace(weight=torch.ones(table.edge_index.size(1)))
     new_ids = as_ids([] if catalog is None else catalog, 'catalog')
@@ -152,71 +191,27 @@ def graph_from_interactions(
     if table.rating is not None and min_rating is not None:
         table = table.select(table.rating >= min_rating)
         _check_left('min_rating', min_rating, table)
-    table = _merge_repeated(table)
+    table = merge_repeated(table)
     table = table.select(k_core_of(table.edge_index, k_core))
     _check_left('k_core', k_core, table)
     pairs, time = table.edge_index, table.time
-    if split == 'random':
+    if table.label is not None:
+        label = table.label
+    elif split == 'random':
         label = random_split(pairs, val_ratio, test_ratio, seed)
     elif split == 'leave_one_out' or time is None:
-        label = leave_one_out_split(pairs, time, seed)
+        nums = int(val_ratio > 0), int(test_ratio > 0)
+        label = leave_one_out_split(pairs, time, seed, *nums)
     else:
-        label = time_split(pairs, time, val_ratio, test_ratio)
+        first, last = split_at or (None, None)
+        begins = split_at and (to_moment(first, time), to_moment(last, time))
+        label = time_split(pairs, time, val_ratio, test_ratio, begins)
     _check_left('split', split, table.select(label == TRAIN))
     data = attach_features(_assemble(table, label, new_ids), tables)
     validate_graph(data)
+    if table.label is not None:
+        warn_unseen('The graph', data)
     return data
-
-
-def graph_of_described_items(
-    ratings: pd.DataFrame,
-    texts: Mapping[Any, str],
-    labels: Mapping[Any, Sequence[str]],
-    modality: str,
-    encoder: Callable[[list[str]], Any] | None,
-    all_items: bool,
-    cache: str | None,
-    **kwargs: Any,
-) -> HeteroData:
-    r"""Builds the graph of rated items with texts, which become the modality
-    :obj:`"text"`, and with labels, which become another one. The columns of ratings
-    are users, items, ratings and timestamps.
-    """
-    user, item, rating, timestamp = ratings.columns
-    data = graph_from_interactions(
-        ratings,
-        user=user,
-        item=item,
-        rating=None if kwargs.get('min_rating') is None else rating,
-        timestamp=timestamp,
-        catalog=list(texts) if all_items else None,
-        **kwargs,
-    )
-    ids = IdMap.of(data, ITEM).ids
-    found = {id_: texts[id_] for id_ in ids if texts.get(id_)}
-    if encoder is not None and found:
-        x = encode(found, encoder, cache=cache)
-        rows = x.isfinite().all(dim=1)  # All but of texts that could not be encoded.
-        known = [id_ for id_, is_known in zip(found, rows, strict=True) if is_known]
-        data = add_item_features(data, {'text': (known, x[rows])})
-    labelled = {id_: labels[id_] for id_ in ids if labels.get(id_)}
-    if labelled:
-        x, _ = multi_hot(list(labelled.values()))
-        data = add_item_features(data, {modality: (list(labelled), x)})
-    return data
-
-
-def _merge_repeated(table: InteractionTable) -> InteractionTable:
-    first = (table.edge_index.diff(dim=1) != 0).any(dim=0)
-    first = torch.cat([first.new_ones(1), first]).nonzero().flatten()
-    out = table.select(first)
-    if table.time is not None:
-        time = np.minimum.reduceat(table.time.numpy(), first.numpy())
-        out = out._replace(time=torch.from_numpy(time))
-    if table.weight is not None:
-        weight = np.add.reduceat(table.weight.numpy(), first.numpy())
-        out = out._replace(weight=torch.from_numpy(weight))
-    return out
 
 
 def _check_left(name: str, value: Any, table: InteractionTable) -> None:

@@ -3,7 +3,6 @@ skip a damaged line, and to keep in memory only what is needed.
 """
 
 import ast
-import gzip
 import json
 import math
 import os
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from lgmrec_pyg.datasets.files import decompressed, opened
 from lgmrec_pyg.storage import reading
 
 T = TypeVar('T')
@@ -33,16 +33,16 @@ def read_json_lines(
     r"""Reads a file with a JSON object per line, one by one. Damaged lines are
     skipped, see :func:`report_bad`.
 
-    Gzip-compressed files end in :obj:`".gz"`. Lines that are not selected are not
-    parsed. Whatever :obj:`convert` raises of an object, its line counts as damaged.
+    Lines that are not selected are not parsed. Whatever :obj:`convert` raises of an
+    object, its line counts as damaged.
     """
-    path = os.path.expanduser(os.fspath(path))
+    path = os.fspath(path)
     count = {'good': 0, 'bad': 0}
     first = ''
-    opened = gzip.open if path.endswith('.gz') else open
     with (
+        opened(path) as raw,
         reading(path, 'undamaged: delete it, and get it again'),
-        opened(path, 'rb') as file,
+        decompressed(raw) as file,
     ):
         # What is longer comes in pieces, which are no objects:
         lines = iter(lambda: file.readline(MAX_LINE_SIZE), b'')
@@ -74,10 +74,22 @@ def read_reviews(
         ids = to_id(record[user]), to_id(record[item])
         return *ids, to_number(record[rating]), to_time(record[time])
 
+    return read_records(path, COLUMNS, convert)
+
+
+def read_records(
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    convert: Callable[[Any], Sequence[Any]],
+) -> pd.DataFrame:
+    r"""Reads a file with a JSON object per line as a table, whose rows are what
+    :obj:`convert` makes of them.
+    """
     rows = read_json_lines(path, convert)
     chunks = iter(lambda: list(islice(rows, CHUNK_SIZE)), [])
-    frames = [pd.DataFrame(chunk, columns=COLUMNS) for chunk in chunks]
-    return pd.concat(frames or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+    frames = [pd.DataFrame(chunk, columns=list(names)) for chunk in chunks]
+    nothing = pd.DataFrame(columns=list(names))
+    return pd.concat(frames or [nothing], ignore_index=True)
 
 
 def _parse(line: bytes) -> Any:

@@ -9,7 +9,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.datasets import MovieLens, MovieLens1M, MovieLens100K
 from torch_geometric.datasets.movie_lens_100k import MOVIE_HEADERS, RATING_HEADERS
 
-from lgmrec_pyg.datasets.interactions import graph_of_described_items
+from lgmrec_pyg.datasets.described import graph_of_described_items
 from lgmrec_pyg.storage import reading
 
 CLASSES = {'latest-small': MovieLens, '100k': MovieLens100K, '1m': MovieLens1M}
@@ -78,8 +78,7 @@ def graph_from_movielens(
     return graph_of_described_items(
         _read_ratings(paths[1:], name),
         texts,
-        labels if genres else {},
-        'genre',
+        {'genre': labels} if genres else {},
         encoder,
         all_items,
         cache,

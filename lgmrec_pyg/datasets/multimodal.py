@@ -2,7 +2,6 @@ import hashlib
 import os
 import os.path as osp
 import re
-import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
 from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
+from lgmrec_pyg.datasets.splits import warn_unseen
 from lgmrec_pyg.graph import (
     INTERACTS,
     ITEM,
@@ -187,7 +187,7 @@ class MultimodalDataset(InMemoryDataset):
             data[describes(modality)].edge_index = edge_index
         with reading(self.raw_dir, 'a folder whose files fit together'):
             validate_graph(data)
-        _warn_unseen(self.name, data)
+        warn_unseen(f"Dataset '{self.name}'", data)
         return data
 
     def _read_features(self, num_items: int) -> dict[str, Tensor]:
@@ -208,15 +208,3 @@ class MultimodalDataset(InMemoryDataset):
     def _find_modalities(self) -> list[str]:
         files = sorted(os.listdir(self.raw_dir)) if osp.isdir(self.raw_dir) else []
         return [f.removesuffix(SUFFIX) for f in files if f.endswith(SUFFIX)]
-
-
-def _warn_unseen(name: str, data: HeteroData) -> None:
-    num_users, num_items = (row.unique().numel() for row in data[INTERACTS].edge_index)
-    num_users = data[USER].num_nodes - num_users
-    num_items = data[ITEM].num_nodes - num_items
-    if num_users > 0 or num_items > 0:
-        warnings.warn(
-            f"Dataset '{name}' has {num_users} users and {num_items} items without a "
-            f'training pair, which are kept',
-            stacklevel=2,
-        )

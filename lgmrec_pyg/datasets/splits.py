@@ -1,9 +1,15 @@
 r"""Cores of interactions, and splits into training (0), validation (1) and test (2)."""
 
+import math
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lgmrec_pyg.graph import INTERACTS, ITEM, USER
 
 TRAIN, VAL, TEST, DROPPED = 0, 1, 2, -1
 SPLITS = ('random', 'leave_one_out', 'time')
@@ -79,12 +85,17 @@ def random_split(
 
 
 def leave_one_out_split(
-    edge_index: Tensor, time: Tensor | None = None, seed: int = 0
+    edge_index: Tensor,
+    time: Tensor | None = None,
+    seed: int = 0,
+    num_val: int = 1,
+    num_test: int = 1,
 ) -> Tensor:
     r"""Withholds two interactions of every user: the last one for test, and the
     one before for validation.
 
-    A user with fewer than three pairs keeps all of them for training.
+    A user with too few pairs to leave one for training keeps all of them for
+    training.
     Pairs of the same time are ordered by item.
     The result does not depend on the order of the pairs.
 
@@ -94,6 +105,9 @@ def leave_one_out_split(
             If :obj:`None`, will withhold random ones. (default: :obj:`None`)
         seed (int, optional): The seed of the random number generator.
             (default: :obj:`0`)
+        num_val (int, optional): The number of pairs for validation.
+            (default: :obj:`1`)
+        num_test (int, optional): The number of pairs for test. (default: :obj:`1`)
 
     Shapes:
         - **input:** pairs :math:`(2, |\mathcal{E}|)`,
@@ -103,7 +117,8 @@ def leave_one_out_split(
     """
     key = _draw(edge_index, seed) if time is None else time
     place, count = _place_from_end(edge_index, key)
-    return _withhold(place, count, torch.ones_like(count), torch.ones_like(count))
+    nums = torch.full_like(count, num_val), torch.full_like(count, num_test)
+    return _withhold(place, count, *nums)
 
 
 def time_split(
@@ -111,6 +126,7 @@ def time_split(
     time: Tensor,
     val_ratio: float = 0.1,
     test_ratio: float = 0.1,
+    split_at: tuple[float, float] | None = None,
 ) -> Tensor:
     r"""Withholds the latest interactions of all users: first training, then
     validation, then test, divided at two points in time.
@@ -126,6 +142,8 @@ def time_split(
             (default: :obj:`0.1`)
         test_ratio (float, optional): The share of pairs for test.
             (default: :obj:`0.1`)
+        split_at (Tuple[float, float], optional): The times at which validation and
+            test begin, instead of their shares. (default: :obj:`None`)
 
     Shapes:
         - **input:** pairs :math:`(2, |\mathcal{E}|)`, time :math:`(|\mathcal{E}|)`
@@ -133,15 +151,23 @@ def time_split(
           1 (validation), 2 (test) or -1 (dropped)
 
     Raises:
-        ValueError: If the ratios are negative or leave nothing for training.
+        ValueError: If the ratios are negative or leave nothing for training, or if
+            the times are not ascending.
     """
     check_ratios(val_ratio, test_ratio)
     label = torch.zeros_like(edge_index[0])
     order, num_pairs = time.sort().values, time.numel()
-    for value, ratio in [(VAL, val_ratio + test_ratio), (TEST, test_ratio)]:
-        num_withheld = int(_share(torch.tensor(num_pairs), ratio))
-        if num_withheld > 0:
-            label[time >= order[num_pairs - num_withheld]] = value
+    begins: Sequence[Any] = split_at or ()
+    if split_at is None:
+        ratios = val_ratio + test_ratio, test_ratio
+        shares = [int(_share(torch.tensor(num_pairs), ratio)) for ratio in ratios]
+        begins = [order[num_pairs - x].item() if x > 0 else None for x in shares]
+    elif split_at[0] > split_at[1]:
+        raise ValueError(f"'split_at' needs to hold ascending times (got {split_at})")
+    for value, begin in zip((VAL, TEST), begins, strict=True):
+        if begin is not None:  # Beside a fraction, integers would be rounded.
+            begin = begin if time.is_floating_point() else math.ceil(begin)
+            label[time >= begin] = value
     for row in edge_index:
         num_nodes = row.bincount().numel()
         count = row[label == TRAIN].bincount(minlength=num_nodes)
@@ -200,3 +226,16 @@ def _draw(edge_index: Tensor, seed: int) -> Tensor:
 def _share(count: Tensor, ratio: float) -> Tensor:
     # Products such as 0.29 * 100 fall just short of the integer they stand for:
     return (count.double() * ratio + 1e-9).floor().long()
+
+
+def warn_unseen(name: str, data: HeteroData) -> None:
+    r"""Warns of users and items of a graph that training does not see."""
+    num_users, num_items = (row.unique().numel() for row in data[INTERACTS].edge_index)
+    num_users = data[USER].num_nodes - num_users
+    num_items = data[ITEM].num_nodes - num_items
+    if num_users > 0 or num_items > 0:
+        warnings.warn(
+            f'{name} has {num_users} users and {num_items} items without a '
+            f'training pair, which are kept',
+            stacklevel=2,
+        )

@@ -1,8 +1,6 @@
 r"""Tables of interactions, from wherever they are."""
 
-import csv
-import os
-import os.path as osp
+import re
 import warnings
 from typing import Any, NamedTuple
 
@@ -11,16 +9,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lgmrec_pyg.datasets.frames import read_frame
+from lgmrec_pyg.datasets.text_tables import Columns
+from lgmrec_pyg.datasets.times import to_dates
 from lgmrec_pyg.graph import as_ids
-from lgmrec_pyg.storage import reading
 
-PARQUET = ('.parquet', '.pq')
-CHUNK_SIZE = 2**18
-SEPARATORS = ',\t;|'
+NO_FRACTION = re.compile(r'^([+-]?\d+)\.0+$')
 
 
 class InteractionTable(NamedTuple):
-    r"""Interactions, sorted by user and item: pairs of indices into sorted ids."""
+    r"""Interactions, sorted by user and item: pairs of indices into sorted ids. Those
+    of the user's own splits are labelled, see :mod:`~lgmrec_pyg.datasets.splits`.
+    """
 
     edge_index: Tensor
     user_ids: np.ndarray
@@ -28,115 +28,131 @@ class InteractionTable(NamedTuple):
     rating: Tensor | None
     time: Tensor | None
     weight: Tensor | None = None
+    label: Tensor | None = None
 
     def select(self, index: Tensor) -> 'InteractionTable':
         r"""Selects interactions by their indices or a mask."""
-        rows = (None if x is None else x[index] for x in self[3:])
-        return InteractionTable(self.edge_index[:, index], *self[1:3], *rows)
+        rest = [None if x is None else x[index] for x in self[3:]]
+        return InteractionTable(
+            self.edge_index[:, index], self.user_ids, self.item_ids, *rest
+        )
 
 
 def read_interaction_table(
     interactions: Any,
-    user: str = 'user_id',
-    item: str = 'item_id',
-    rating: str | None = None,
-    timestamp: str | None = None,
-    weight: str | None = None,
+    columns: Columns,
+    separator: str | None = None,
+    date_format: str | None = None,
+    name: str = 'interactions',
 ) -> InteractionTable:
     r"""Reads interactions in the forms that
-    :meth:`~lgmrec_pyg.datasets.graph_from_interactions` takes.
+    :meth:`~lgmrec_pyg.datasets.graph_from_interactions` takes, and sorts them by user
+    and item.
     """
-    columns = {'user': user, 'item': item}
-    further = {'rating': rating, 'timestamp': timestamp, 'weight': weight}
-    columns |= {key: column for key, column in further.items() if column is not None}
-    if isinstance(interactions, (str, os.PathLike)):
-        path = osp.expanduser(os.fspath(interactions))
-        read = _read_parquet if path.lower().endswith(PARQUET) else _read_text
-        name, frame = f"'{path}'", read(path, columns)
-    else:
-        name, frame = "'interactions'", _to_frame(interactions, columns)
+    name, frame = read_frame(interactions, columns, separator, name=f"'{name}'")
     if len(frame) == 0:
         raise ValueError(f'{name} needs to hold interactions (got none)')
-    users, user_ids = _factorize(name, frame[user])
-    items, item_ids = _factorize(name, frame[item])
-    order = torch.from_numpy(np.lexsort([items, users]))
+    table = table_of(name, frame, columns, date_format)
+    items, users = table.edge_index.flip(0).numpy()
+    return table.select(torch.from_numpy(np.lexsort([items, users])))
+
+
+def columns_of(
+    user: str | int,
+    item: str | int,
+    rating: str | int | None = None,
+    timestamp: str | int | None = None,
+    weight: str | int | None = None,
+) -> Columns:
+    r"""Returns the columns to read by the arguments that name them."""
+    columns = {'user': user, 'item': item}
+    further = {'rating': rating, 'timestamp': timestamp, 'weight': weight}
+    return columns | {key: x for key, x in further.items() if x is not None}
+
+
+def table_of(
+    name: str, frame: pd.DataFrame, columns: Columns, date_format: str | None = None
+) -> InteractionTable:
+    r"""Returns the rows of a table in their order. The name is what errors call it,
+    beside the name of its index.
+    """
+    sides = [_factorize(name, frame[columns[key]]) for key in ('user', 'item')]
+    (users, user_ids), (items, item_ids) = sides
     edge_index = torch.from_numpy(np.stack([users, items]))
-    ratings = None if rating is None else _to_numbers(name, frame[rating])
-    times = None if timestamp is None else _to_times(name, frame[timestamp])
-    weights = None if weight is None else _to_numbers(name, frame[weight])
-    table = InteractionTable(edge_index, user_ids, item_ids, ratings, times, weights)
+    rating, weight = (
+        _to_numbers(name, frame[columns[key]]) if key in columns else None
+        for key in ('rating', 'weight')
+    )
+    time = None
+    if 'timestamp' in columns:
+        time = _to_times(name, frame[columns['timestamp']], date_format)
+    return InteractionTable(edge_index, user_ids, item_ids, rating, time, weight)
+
+
+def warn_alike(ids: np.ndarray, column: Any) -> None:
+    r"""Warns of ids that are probably one: 123, 123.0, and 123 after a space."""
+    if ids.dtype != object:
+        return
+    texts = pd.Series(ids, dtype=object).str.normalize('NFKC').str.strip()
+    bare = texts.str.replace(NO_FRACTION, r'\1', regex=True)
+    alike = bare.duplicated(keep=False).to_numpy()
+    if alike.any():
+        some = ', '.join(map(repr, ids[(bare == bare[alike.argmax()]).to_numpy()][:3]))
+        warnings.warn(
+            f"Column '{column}' holds {alike.sum()} ids that differ in spaces, zeros "
+            f'after a point or the encoding of characters alone, such as {some}: they '
+            f'are different ids',
+            stacklevel=3,
+        )
+
+
+def join_splits(parts: dict[int, InteractionTable]) -> InteractionTable:
+    r"""Joins interactions of several splits, given by their labels."""
+    tables = list(parts.values())
+    rows, all_ids = [], []
+    for side, name in enumerate(('user_ids', 'item_ids')):
+        known = [getattr(table, name) for table in tables]
+        if len({ids.dtype for ids in known}) > 1:  # Those of texts are strings.
+            known = [ids.astype(str).astype(object) for ids in known]
+        ids = np.unique(np.concatenate(known))
+        pairs = zip(known, tables, strict=True)
+        places = [np.searchsorted(ids, x)[table.edge_index[side]] for x, table in pairs]
+        rows.append(np.concatenate(places))
+        all_ids.append(ids)
+    rest = [
+        torch.cat(columns) if isinstance(columns[0], Tensor) else None
+        for columns in zip(*(table[3:6] for table in tables), strict=True)
+    ]
+    label = np.repeat(list(parts), [table.edge_index.size(1) for table in tables])
+    order = torch.from_numpy(np.lexsort([label, rows[1], rows[0]]))
+    edge_index, labels = torch.from_numpy(np.stack(rows)), torch.from_numpy(label)
+    users, items = all_ids
+    table = InteractionTable(edge_index, users, items, *rest, labels)
     return table.select(order)
 
 
-def _to_frame(table: Any, columns: dict[str, str]) -> pd.DataFrame:
-    if isinstance(table, (Tensor, np.ndarray)) and len(columns) == 2:
-        pairs = torch.as_tensor(table).detach().cpu().as_subclass(Tensor).numpy()
-        if pairs.ndim == 2 and len(pairs) == 2 and pairs.dtype.kind in 'iu':
-            return pd.DataFrame(pairs.T, columns=list(columns.values()))
-    if not isinstance(table, pd.DataFrame):
-        raise ValueError(
-            f"'interactions' needs to be a 'pandas.DataFrame', the path of a file, or, "
-            f"without ratings and timestamps, an 'edge_index' of shape [2, *] (got "
-            f'{type(table).__name__})'
-        )
-    _check_columns("'interactions'", list(table.columns), columns)
-    return table[list(columns.values())].reset_index(drop=True).rename_axis('row')
-
-
-def _read_parquet(path: str, columns: dict[str, str]) -> pd.DataFrame:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError(
-            f"Reading '{path}' needs 'pyarrow': pip install pyarrow"
-        ) from error
-    needs = 'an undamaged Parquet file'
-    with open(path, 'rb') as file:
-        with reading(path, needs):
-            content = parquet.ParquetFile(file)
-        _check_columns(f"'{path}'", content.schema_arrow.names, columns)
-        with reading(path, needs):
-            table = content.read(columns=list(columns.values()))
-            table.validate(full=True)
-            # Metadata of pandas may make one of the columns the index:
-            return table.to_pandas(ignore_metadata=True).rename_axis('row')
-
-
-def _read_text(path: str, columns: dict[str, str]) -> pd.DataFrame:
-    needs = 'undamaged text in UTF-8, with as many fields in every line as in the first'
-    options: dict[str, Any] = {
-        'dtype': str,
-        'keep_default_na': False,
-        'skip_blank_lines': False,
-        'index_col': False,
-    }
-    with reading(path, needs):
-        # No text holds this separator, which makes the first line a field:
-        whole = {'sep': '\0', 'header': None, 'nrows': 1, 'quoting': csv.QUOTE_NONE}
-        line = str(pd.read_csv(path, **options, **whole).iloc[0, 0])
-        fields = {x: next(csv.reader([line], delimiter=x)) for x in SEPARATORS}
-    separator = max(fields, key=lambda x: len(fields[x]))
-    _check_columns(f"'{path}'", fields[separator], columns)
-    is_quoted = separator != '\t' or '"' in line
-    quoting = csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
-    with reading(path, needs), warnings.catch_warnings():
-        # Lines longer than the header would silently lose their last fields, as they
-        # would if only the columns to use were read:
-        warnings.simplefilter('error', pd.errors.ParserWarning)
-        options |= {'sep': separator, 'quoting': quoting, 'chunksize': CHUNK_SIZE}
-        chunks = pd.read_csv(path, **options)
-        frame = pd.concat(chunk[list(columns.values())] for chunk in chunks)
-    frame.index = pd.RangeIndex(2, len(frame) + 2, name='line')
-    return frame[(frame != '').any(axis=1)]
-
-
-def _check_columns(name: str, found: list[Any], columns: dict[str, str]) -> None:
-    for argument, column in columns.items():
-        if found.count(column) != 1:
-            raise ValueError(
-                f"{name} needs to have one column '{column}', or another one that the "
-                f"argument '{argument}' names (got the columns {found[:20]})"
+def merge_repeated(table: InteractionTable) -> InteractionTable:
+    r"""Merges interactions of the same user and item into the earliest one, of the
+    first split.
+    """
+    repeats = (table.edge_index.diff(dim=1) == 0).all(dim=0)
+    first = torch.cat([repeats.new_zeros(1), repeats]).logical_not().nonzero().flatten()
+    if table.label is not None:
+        num_moved = int((repeats & (table.label.diff() > 0)).sum())
+        if num_moved > 0:
+            warnings.warn(
+                f"'val' and 'test' hold {num_moved} pairs of an earlier split, where "
+                f'they are kept',
+                stacklevel=3,
             )
+    out = table.select(first)
+    if table.time is not None:
+        time = np.minimum.reduceat(table.time.numpy(), first.numpy())
+        out = out._replace(time=torch.from_numpy(time))
+    if table.weight is not None:
+        weight = np.add.reduceat(table.weight.numpy(), first.numpy())
+        out = out._replace(weight=torch.from_numpy(weight))
+    return out
 
 
 def _factorize(name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -145,10 +161,8 @@ def _factorize(name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     missing = np.append(np.asarray(values == ''), True)[codes]
     _check(name, column, ~missing, 'ids')
     ids = as_ids(values, ' of '.join([str(column.name), name.strip("'")]))
-    order = ids.argsort(kind='stable')
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[codes], ids[order]
+    ids, place = np.unique(ids, return_inverse=True)
+    return place[codes], ids
 
 
 def _to_numbers(name: str, column: pd.Series) -> Tensor:
@@ -160,25 +174,26 @@ def _to_numbers(name: str, column: pd.Series) -> Tensor:
     return torch.from_numpy(values)
 
 
-def _to_times(name: str, column: pd.Series) -> Tensor:
-    # Inferring the type of numbers would round integers next to fractions:
-    inferred = column.infer_objects()
-    times = inferred if inferred.dtype.kind in 'mM' else column
-    is_date = times.dtype.kind in 'mM'
-    if not is_date and pd.to_numeric(times, errors='coerce').notna().any():
+def _to_times(name: str, column: pd.Series, date_format: str | None) -> Tensor:
+    times = to_dates(column, date_format)
+    if times is None:
         return _to_numbers(name, column)
-    if times.dtype.kind != 'm':
-        times = pd.to_datetime(times, format='ISO8601', errors='coerce', utc=True)
-    good = times.notna().to_numpy()
-    _check(name, column, good, 'numbers or dates such as 2024-01-31 23:59:59')
+    known = 'numbers or dates such as 2024-01-31 23:59:59'
+    needed = f"{known}, or in a 'date_format'," if date_format is None else 'dates'
+    _check(name, column, times.notna().to_numpy(), needed)
     return torch.from_numpy(times.astype('int64').to_numpy(np.int64, copy=True))
 
 
 def _check(name: str, column: pd.Series, good: np.ndarray, needed: str) -> None:
     if not good.all():
-        place = column.index[(~good).argmax()]
-        value = column[[place]].tolist()[0]
+        place = int((~good).argmax())
+        keys = np.ravel(column.index[place])
+        where = ' of '.join(
+            f'{key} {value}'
+            for key, value in zip(column.index.names[::-1], keys[::-1], strict=True)
+        )
+        value = column.iloc[[place]].tolist()[0]
         raise ValueError(
             f"{name} needs to hold {needed} in column '{column.name}' (got {value!r} "
-            f'in {column.index.name} {place}, and {(~good).sum()} such values in total)'
+            f'in {where}, and {(~good).sum()} such values in total)'
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.interactions import graph_of_described_items
+from lgmrec_pyg.datasets.described import graph_of_described_items
 from lgmrec_pyg.datasets.json_lines import read_json_lines, read_reviews, to_id
 
 REVIEW_KEYS = ('user_id', 'business_id', 'stars', 'date')
@@ -60,8 +60,7 @@ def graph_from_yelp(
     return graph_of_described_items(
         read_reviews(reviews, REVIEW_KEYS, _to_seconds),
         texts,
-        labels if categories else {},
-        'category',
+        {'category': labels} if categories else {},
         encoder,
         all_items,
         cache,

@@ -30,6 +30,14 @@ IDS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1) | st.lists(
     [
         pd.DataFrame(ROWS, index=['a', 'b']),
         pd.DataFrame(ROWS, index=['a', 'b'], columns=['x', 'y'], dtype='Float32'),
+        pd.DataFrame({'x': [1, 3], 'item_id': ['a', 'b'], 'y': [2, 4.5]}),
+        pd.DataFrame({'x': [1, 3], 'id': ['a', 'b'], 'y': [2, 4.5]}, index=[7, 9]),
+        pd.DataFrame({'asin': ['a', 'b'], 'x': [1, 3], 'y': [2, 4.5]}),
+        pd.DataFrame({'asin': ['a', 'b'], 'x': ROWS}),
+        pd.DataFrame({'asin': ['a', 'b'], 'x': [np.array(x) for x in ROWS]}),
+        pd.DataFrame({'asin': ['a', 'b'], 'x': ['[1.  2.]', '[3., 4.5]']}),
+        pd.DataFrame({'x': [torch.tensor(x) for x in ROWS]}, index=['a', 'b']),
+        pd.DataFrame({'x': ['1 2', '3 4.5']}, index=['a', 'b']),
         (['a', 'b'], torch.tensor(ROWS)),
         (['a', 'b'], torch.tensor(ROWS, dtype=torch.bfloat16)),
         (pd.Series(['a', 'b']), np.array(ROWS, dtype=np.float16)),
@@ -57,6 +65,85 @@ def test_read_feature_tables_of_sparse_ones() -> None:
     scipy = pytest.importorskip('scipy.sparse')
     table = read_feature_tables({'text': (['a', 'b'], scipy.csr_array(ROWS))})['text']
     assert table.x.tolist() == ROWS
+
+
+def test_read_feature_tables_of_other_libraries() -> None:
+    pa, pl = pytest.importorskip('pyarrow'), pytest.importorskip('polars')
+    for columns in ({'x': [1, 3], 'y': [2.0, 4.5]}, {'x': ROWS}):
+        for ids in (['a', 'b'], [70, 7]):
+            table = {'film': ids, **columns}
+            for value in (pl.DataFrame(table), pl.LazyFrame(table), pa.table(table)):
+                out = read_feature_tables({'text': value})['text']
+                assert out.ids.tolist() == ids
+                assert out.x.tolist() == ROWS
+    vectors = pl.DataFrame(
+        {'x': ROWS, 'id': ['a', 'b']}, schema_overrides={'x': pl.Array(pl.Float32, 2)}
+    )
+    assert read_feature_tables({'text': vectors})['text'].x.tolist() == ROWS
+
+
+@pytest.mark.parametrize('ids', [['007', 'b'], ['1', '20']])
+def test_read_feature_tables_of_texts(tmp_path: Path, ids: list[str]) -> None:
+    flat = pd.DataFrame(ROWS, columns=['x', 'y'])
+    vectors = pd.DataFrame({'x': [np.float32(row) for row in ROWS]})
+    for i, frame in enumerate((flat, vectors)):
+        for j, name in enumerate(('item_id', 'id', 'film', None)):
+            path = tmp_path / f'{i}{j}.csv'
+            frame.set_index(pd.Index(ids, name=name)).to_csv(path)
+            table = read_feature_tables({'text': path})['text']
+            assert table.ids.tolist() == ids
+            assert table.x.tolist() == ROWS
+    path = tmp_path / 'a.tsv.gz'
+    flat.assign(film=ids).to_csv(path, sep='\t', index=False)
+    table = read_feature_tables({'text': path}, item='film')['text']
+    assert (table.ids.tolist(), table.x.tolist()) == (ids, ROWS)
+    path = tmp_path / 'a.jsonl'
+    flat.assign(film=ids).to_json(path, orient='records', lines=True)
+    table = read_feature_tables({'text': path}, item='film')['text']
+    assert (table.ids.tolist(), table.x.tolist()) == (ids, ROWS)
+
+
+@pytest.mark.parametrize('ids', [['007', 'b'], [70, 7]])
+def test_read_feature_tables_of_parquet(tmp_path: Path, ids: list) -> None:
+    pytest.importorskip('pyarrow')
+    path = tmp_path / 'a.parquet'
+    flat = pd.DataFrame(ROWS, columns=['x', 'y'])
+    vectors = pd.DataFrame({'x': ROWS})
+    for frame in (flat, vectors):
+        named = frame.assign(item_id=ids)
+        first = named[['item_id', *frame.columns]].rename(columns={'item_id': 'film'})
+        indexed = frame.set_index(pd.Index(ids))
+        for table in (named, first, indexed, indexed.rename_axis('film')):
+            table.to_parquet(path)
+            out = read_feature_tables({'text': path})['text']
+            assert (out.ids.tolist(), out.x.tolist()) == (ids, ROWS)
+    named.to_parquet(tmp_path / 'parts', partition_cols=['item_id'])
+    out = read_feature_tables({'text': tmp_path / 'parts'})['text']
+    assert sorted(map(str, out.ids)) == sorted(map(str, ids))
+
+
+def test_read_feature_tables_of_arrays_beside_ids(tmp_path: Path) -> None:
+    np.save(tmp_path / 'image.npy', np.array(ROWS))
+    (tmp_path / 'names.txt').write_text('a\nb\n')
+    np.save(tmp_path / 'names.npy', np.array(['a', 'b']))
+    path = str(tmp_path / 'image.npy')
+    for ids in (['a', 'b'], tmp_path / 'names.txt', str(tmp_path / 'names.npy')):
+        for x in (path, np.array(ROWS)):
+            table = read_feature_tables({'image': (ids, x)})['image']
+            assert (table.ids.tolist(), table.x.tolist()) == (['a', 'b'], ROWS)
+    with pytest.raises(FileNotFoundError, match=r'image_ids\.npy.*image_ids\.txt'):
+        read_feature_tables({'image': path})
+    for name in ('ids', 'item_ids', 'image_ids'):
+        (tmp_path / f'{name}.txt').write_text(f'{name}\nb\n')
+        table = read_feature_tables({'image': path})['image']
+        assert (table.ids.tolist(), table.x.tolist()) == ([name, 'b'], ROWS)
+    (tmp_path / 'names.npy').unlink()
+    np.save(tmp_path / 'text_feat.npy', np.array(ROWS)[:, :1])
+    pd.DataFrame({'id': ['b'], 'x': [5]}).to_csv(tmp_path / 'sound.csv', index=False)
+    tables = read_feature_tables(tmp_path)
+    assert list(tables) == ['image', 'sound', 'text']
+    assert tables['text'].ids.tolist() == ['item_ids', 'b']
+    assert tables['sound'].x.tolist() == [[5]]
 
 
 def test_read_feature_tables_of_integers() -> None:
@@ -109,7 +196,8 @@ def test_read_feature_tables_of_paths(tmp_path: Path) -> None:
             pd.DataFrame({'x': [1, 2], 'y': [1, None]}, index=['a', 'b']),
             "to be finite (got nan for item 'b' in column 'y')",
         ),
-        (pd.DataFrame({'id': ['a', 'b'], 'x': [1, 2]}), 'rows of real numbers (could'),
+        (pd.DataFrame({'id': ['a', 'b'], 'x': ['1', 'y']}), 'real numbers (could not'),
+        (pd.DataFrame({'x': [1, 2], 'y': ['u', 'v']}), 'real numbers (could not'),
         (pd.DataFrame({'x': []}, index=[], dtype=object), 'of shape [0, *] (got [0'),
         (pd.DataFrame(index=['a', 'b']), 'of shape [2, *] (got [2, 0])'),
         (

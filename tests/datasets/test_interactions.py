@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets import graph_from_interactions, save_item_features
-from lgmrec_pyg.datasets.interactions import graph_of_described_items
+from lgmrec_pyg.datasets.described import graph_of_described_items
 from lgmrec_pyg.graph import INTERACTS, describes, get_ids, modalities, validate_graph
 
 ATTRIBUTES = ('edge_index', 'val_edge_label_index', 'test_edge_label_index')
@@ -137,6 +137,7 @@ def test_graph_from_interactions_splits_by_time() -> None:
     st.integers(0, 2),
     st.randoms(),
 )
+@settings(deadline=None)
 def test_graph_from_interactions_properties(
     rows: list[tuple[int, int, int]],
     split: str,
@@ -356,7 +357,7 @@ def test_graph_of_described_items(tmp_path: Path) -> None:
     for seen in [['one', 'four'], []]:
         encoder = Lengths()
         cache = str(tmp_path / 'texts.sqlite')
-        args = (make_frame(), texts, labels, 'age', encoder, False, cache)
+        args = (make_frame(), texts, {'age': labels}, encoder, False, cache)
         data = graph_of_described_items(*args)
         validate_graph(data)
         assert modalities(data) == ['text', 'age']
@@ -364,9 +365,10 @@ def test_graph_of_described_items(tmp_path: Path) -> None:
         assert data[describes('text')].edge_index.tolist() == [[0, 1], [0, 2]]
         assert data['age'].x.tolist() == [[0, 1], [1, 1]]
         assert encoder.seen == seen
-    args = (make_frame(), {'x': 'y'}, {'x': ['y']}, 'age', encoder, False, None)
-    assert modalities(graph_of_described_items(*args)) == []
-    args = (make_frame(), {'x': 'y'}, {'x': ['y']}, 'age', encoder, True, None)
+    args = (make_frame(), {'x': 'y'}, {'age': {'x': ['y']}}, encoder, False, None)
+    with pytest.raises(ValueError, match=r"describe items such as \['a', 'b', 'c'\]"):
+        graph_of_described_items(*args)
+    args = (make_frame(), {'x': 'y'}, {'age': {'x': ['y']}}, encoder, True, None)
     data = graph_of_described_items(*args)
     assert get_ids(data, 'item') == ['a', 'b', 'c', 'd', 'x']
     assert modalities(data) == ['text', 'age']

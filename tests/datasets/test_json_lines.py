@@ -115,7 +115,7 @@ def test_read_json_lines_of_damaged_files(tmp_path: Path) -> None:
         content[:-8] + b'\1\2\3\4' + content[-4:],
     ]:
         path.write_bytes(damaged)
-        message = r"a\.json\.gz' needs to be undamaged: delete it, and get it again"
+        message = r"a\.json\.gz' needs to (be|hold) undamaged"
         with pytest.raises(ValueError, match=message):
             list(read_json_lines(path, dict))
     with pytest.raises(FileNotFoundError, match='nowhere'):

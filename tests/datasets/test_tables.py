@@ -1,6 +1,10 @@
 import bz2
 import gzip
+import io
+import lzma
 import re
+import tarfile
+import warnings
 import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,11 +15,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from file_server import FileServer
 
-from lgmrec_pyg.datasets.tables import read_interaction_table
+from lgmrec_pyg.datasets import DownloadError
+from lgmrec_pyg.datasets.tables import InteractionTable, columns_of
+from lgmrec_pyg.datasets.tables import read_interaction_table as read_table
+from lgmrec_pyg.graph import get_ids
 
 HEADER = 'user_id,item_id,note\n'
 NOW = '2024-02-29T12:34:56.12345678'
+
+
+def read_interaction_table(
+    source: Any,
+    user: str | int = 'user_id',
+    item: str | int = 'item_id',
+    rating: str | int | None = None,
+    timestamp: str | int | None = None,
+    **options: Any,
+) -> InteractionTable:
+    return read_table(source, columns_of(user, item, rating, timestamp), **options)
 
 
 def make_frame(**columns: Any) -> pd.DataFrame:
@@ -106,7 +125,8 @@ def test_read_interaction_table_keeps_words_for_missing_values(tmp_path: Path) -
         (
             b'user,item_id\n1,a\n',
             "needs to have one column 'user_id', or another one that the argument "
-            "'user' names (got the columns ['user', 'item_id'])",
+            "'user' names, by its position from 0 if there is no header (got the "
+            "columns ['user', 'item_id'])",
         ),
         (b'user_id,item_id,item_id\n1,2,3\n', "needs to have one column 'item_id'"),
         (b'1,a,5.0\n2,b,3.5\n', "(got the columns ['1', 'a', '5.0'])"),
@@ -114,7 +134,7 @@ def test_read_interaction_table_keeps_words_for_missing_values(tmp_path: Path) -
         (b'user_id,item_id\n1,a\n2,b,x\n', 'Expected 2 fields in line 3, saw 3'),
         (b'user_id,item_id\n1,"a\n2,b\n', 'EOF inside string'),
         (b'user_id,item_id\n1,\xe4\n', "can't decode byte 0xe4"),
-        ('user_id,item_id\n1,a\n'.encode('utf-16'), 'UTF-8'),
+        ('user_id,item_id\n1,a\n'.encode('utf-16-le'), "columns ['u\\x00s"),
         (b'user_id,item_id\n', 'needs to hold interactions (got none)'),
     ],
 )
@@ -132,7 +152,7 @@ def test_read_interaction_table_of_damaged_files(tmp_path: Path) -> None:
     content = (HEADER + '1,a,x\n' * 1_000).encode()
     for ending, compress in [('gz', gzip.compress), ('bz2', bz2.compress)]:
         path, whole = tmp_path / f'a.csv.{ending}', compress(content)
-        for damaged in [whole[:-9], b'user_id', whole[:20] + b'xx' + whole[22:]]:
+        for damaged in [whole[:-9], whole[:9], whole[:20] + b'xx' + whole[22:]]:
             path.write_bytes(damaged)
             with pytest.raises(ValueError, match=r"a\.csv\.\w+' needs to be undamaged"):
                 read(path)
@@ -141,7 +161,7 @@ def test_read_interaction_table_of_damaged_files(tmp_path: Path) -> None:
         with zipfile.ZipFile(path, 'w') as file:
             for name in names:
                 file.writestr(name, HEADER + '1,a,x\n')
-        with pytest.raises(ValueError, match=r"a\.csv\.zip' needs to be .* ZIP file"):
+        with pytest.raises(ValueError, match=r"a\.csv\.zip' .* hold one file"):
             read(path)
     with zipfile.ZipFile(path, 'w') as file:
         file.writestr('a.csv', HEADER + '1,a,x\n')
@@ -182,7 +202,7 @@ def test_read_interaction_table_of_other_things(tmp_path: Path) -> None:
     for name in ('a.csv', 'a.parquet'):
         with pytest.raises(FileNotFoundError, match=name):
             read(tmp_path / name)
-    for other in [[(1, 2)], torch.zeros(2, 3), torch.zeros(3, 2).long()]:
+    for other in [3, (1, 2), torch.zeros(2, 3), torch.zeros(3, 2).long()]:
         with pytest.raises(ValueError, match=r"'edge_index' of shape \[2, \*\] \(got "):
             read_interaction_table(other)
     with pytest.raises(ValueError, match='without ratings'):
@@ -248,7 +268,7 @@ def test_read_timestamps_of_arrow(unit: str) -> None:
             'position 0 and 3 in position 2)',
         ),
         (
-            {'item_id': [1.0, 2.0, 3.0]},
+            {'item_id': [1.0, 2.5, 3.0]},
             "item_id of interactions' needs to hold strings or integers",
         ),
         (
@@ -259,8 +279,9 @@ def test_read_timestamps_of_arrow(unit: str) -> None:
         ({'stars': [1, 2, float('inf')]}, '(got inf in row 2'),
         (
             {'at': ['2024-01-01', '31.12.2024', '12/31/2024']},
-            'numbers or dates such as 2024-01-31 23:59:59 in column '
-            "'at' (got '31.12.2024' in row 1, and 2 such values in total)",
+            'numbers or dates such as 2024-01-31 23:59:59, or in a '
+            "'date_format', in column 'at' (got '31.12.2024' in row 1, "
+            'and 2 such values in total)',
         ),
         ({'at': ['2024-01-01', None, '']}, "in column 'at' (got"),
         ({'at': [1, '2024-01-01', 3]}, "finite numbers in column 'at' (got '2024"),
@@ -288,3 +309,272 @@ def test_read_interaction_table_names_lines(tmp_path: Path) -> None:
     path.write_text('user_id,item_id,stars\nu,1,5\n\nv,1,4\nw,2,four\n')
     with pytest.raises(ValueError, match=r"\(got 'four' in line 5"):
         read_interaction_table(path, rating='stars')
+
+
+NAMES = ['user_id', 'item_id']
+PAIRS = [('u', 10), ('v', 30), ('v', 10)]
+IN_LIBRARIES = {
+    'rows': lambda pd, pl, pa: PAIRS,
+    'lists': lambda pd, pl, pa: [list(pair) for pair in PAIRS],
+    'records': lambda pd, pl, pa: pd.DataFrame(PAIRS, columns=NAMES).to_dict('records'),
+    'columns': lambda pd, pl, pa: pd.DataFrame(PAIRS, columns=NAMES).to_dict('list'),
+    'unnamed': lambda pd, pl, pa: pd.DataFrame(PAIRS),
+    'indexed': lambda pd, pl, pa: pd.DataFrame(PAIRS, columns=NAMES).set_index(NAMES),
+    'polars': lambda pd, pl, pa: pl.DataFrame(PAIRS, schema=NAMES, orient='row'),
+    'lazy': lambda pd, pl, pa: pl.LazyFrame(PAIRS, schema=NAMES, orient='row'),
+    'arrow': lambda pd, pl, pa: pa.table(
+        dict(zip(NAMES, zip(*PAIRS, strict=True), strict=True))
+    ),
+    'array': lambda pd, pl, pa: np.array(PAIRS, dtype=object),
+    'records of numpy': lambda pd, pl, pa: np.array(
+        PAIRS, dtype=[('user_id', 'U1'), ('item_id', 'i2')]
+    ),
+}
+
+
+@pytest.mark.parametrize('name', list(IN_LIBRARIES))
+def test_read_interaction_table_of_libraries(name: str) -> None:
+    pl, pa = pytest.importorskip('polars'), pytest.importorskip('pyarrow')
+    table = read_interaction_table(IN_LIBRARIES[name](pd, pl, pa))
+    assert table.user_ids.tolist() == ['u', 'v']
+    assert table.item_ids.tolist() == [10, 30]
+    assert table.edge_index.tolist() == [[0, 1, 1], [0, 0, 1]]
+
+
+def test_read_interaction_table_of_longer_rows() -> None:
+    rows = [('u', 'b', 4.0, 7), ('u', 'a', 5.0, 6)]
+    table = read_interaction_table(rows, rating='stars', timestamp='at')
+    assert table.rating is not None
+    assert table.time is not None
+    assert (table.rating.tolist(), table.time.tolist()) == ([5, 4], [6, 7])
+    table = read_interaction_table(rows, user=1, item=0)
+    assert (table.user_ids.tolist(), table.item_ids.tolist()) == (['a', 'b'], ['u'])
+    with pytest.raises(
+        ValueError, match=r"'user_id'.*by its position from 0.*\[0, 1, 2"
+    ):
+        read_interaction_table(rows)
+
+
+def test_read_interaction_table_of_matrices() -> None:
+    sp = pytest.importorskip('scipy.sparse')
+    dense = np.array([[0, 2.0, 0], [0, 0, 0], [5.0, 0.5, 0]])
+    stored = sp.coo_array(([2.0, 5.0, 0.5, 0.0], ([0, 2, 2, 1], [1, 0, 1, 1])))
+    tensor = torch.from_numpy(dense)
+    for matrix in (
+        sp.csr_array(dense),
+        sp.csc_matrix(dense),
+        sp.lil_matrix(dense),
+        stored,
+        tensor.to_sparse(),
+        tensor.to_sparse_csr(),
+    ):
+        table = read_interaction_table(matrix, rating='any')
+        assert table.user_ids.tolist() == [0, 2]
+        assert table.item_ids.tolist() == [0, 1]
+        assert table.edge_index.tolist() == [[0, 1, 1], [1, 0, 1]]
+        assert table.rating is not None
+        assert table.rating.tolist() == [2, 5, 0.5]
+        assert read_interaction_table(matrix).rating is None
+        with pytest.raises(ValueError, match="one column 'at'"):
+            read_interaction_table(matrix, timestamp='at')
+
+
+@pytest.mark.parametrize(
+    ('content', 'options'),
+    [
+        (b'user_id::item_id\nu::10\nv::30\nv::10\n', {}),
+        (b'user_id item_id\nu 10\nv   30\nv 10\n', {}),
+        (b'user_id#item_id\nu#10\nv#30\nv#10\n', {'separator': '#'}),
+        (b'user_id||item_id\nu||10\nv||30\nv||10\n', {'separator': '||'}),
+        (b'user_id,a;b,item_id\nu,1;2,10\nv,x,30\nv,;;;,10\n', {}),
+        (
+            b'user id,item id\nu,10\nv,30\nv,10\n',
+            {'user': 'user id', 'item': 'item id'},
+        ),
+        (b'user_id:token\titem_id:token\tt:float\nu\t10\t1\nv\t30\t2\nv\t10\t3', {}),
+        (
+            b'user_id:token\titem_id:token\nu\t10\nv\t30\nv\t10\n',
+            {'user': 'user_id:token', 'item': 'item_id:token'},
+        ),
+        (b'u\t10\t5\nv\t30\t5\nv\t10\t5\n', {'user': 0, 'item': 1}),
+        (b'5::10::u\n5::30::v\n5::10::v\n', {'user': 2, 'item': 1}),
+        (b'u 10\nv 30\nv 10\n', {'user': 0, 'item': 1}),
+        ('user_id\titem_id\nu\t10\nv\t30\nv\t10\n'.encode('utf-16'), {}),
+        (b'\xef\xbb\xbfuser_id,item_id\nu,10\nv,30\nv,10\n', {}),
+        (b'user_id,item_id\ru,10\rv,30\rv,10\r', {}),
+        (b'item_id,note,note,user_id,\n10,,,u,\n30,,,v,\n10,,,v,\n', {}),
+        (
+            b'{"user_id": "u", "item_id": "10"}\n\n{"item_id": "30", "user_id": "v"}\n'
+            b'{"user_id": "v", "item_id": "10", "more": [1, {}]}\n',
+            {},
+        ),
+        (
+            b'  {"user_id":"u","item_id":"10"}\n{"user_id":"v","item_id":"30"}\n'
+            b'{"user_id":"v","item_id":"10"}',
+            {},
+        ),
+    ],
+)
+def test_read_interaction_table_finds_the_format(
+    tmp_path: Path, content: bytes, options: dict
+) -> None:
+    zstandard = pytest.importorskip('zstandard')
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode='w:gz') as file:
+        member = tarfile.TarInfo('clicks.csv')
+        member.size = len(content)
+        file.addfile(member, io.BytesIO(content))
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, 'w') as archive:
+        archive.writestr('data/', b'')
+        archive.writestr('data/clicks.csv', content)
+        archive.writestr('__MACOSX/data/._clicks.csv', b'x')
+    for stored in (
+        content,
+        gzip.compress(content),
+        bz2.compress(content),
+        lzma.compress(content),
+        zstandard.compress(content),
+        packed.getvalue(),
+        zipped.getvalue(),
+    ):
+        path = tmp_path / 'clicks.data'  # The name says nothing.
+        path.write_bytes(stored)
+        table = read_interaction_table(path, **options)
+        assert table.user_ids.tolist() == ['u', 'v']
+        assert table.item_ids.tolist() == ['10', '30']
+        assert table.edge_index.tolist() == [[0, 1, 1], [0, 0, 1]]
+
+
+def test_read_interaction_table_of_folders(tmp_path: Path) -> None:
+    pytest.importorskip('pyarrow')
+    frame = make_frame(day=['2024-01-02', '2024-01-01', '2024-01-03'])
+    frame.to_parquet(tmp_path / 'parts', partition_cols=['day'])
+    (tmp_path / 'parts' / '_SUCCESS').touch()
+    (tmp_path / 'parts' / '.a.parquet.crc').write_text('x')
+    expected = read_interaction_table(frame, timestamp='day')
+    assert expected.time is not None
+    table = read_interaction_table(tmp_path / 'parts', timestamp='day')
+    assert table.user_ids.tolist() == ['u', 'v']
+    assert table.edge_index.tolist() == expected.edge_index.tolist()
+    assert table.time is not None
+    assert table.time.argsort().tolist() == expected.time.argsort().tolist()
+    (tmp_path / 'texts').mkdir()
+    for i in range(3):
+        path = tmp_path / f'texts/part-{i}.csv'
+        frame[i : i + 1].to_csv(path, index=False)
+    for source in (tmp_path / 'texts', sorted((tmp_path / 'texts').iterdir())):
+        table = read_interaction_table(source)
+        assert table.item_ids.tolist() == ['10', '20', '30']
+        assert table.edge_index.tolist() == expected.edge_index.tolist()
+    path.write_text('user_id,item_id\nu,1\n,2\n')
+    message = r"texts' needs to hold ids .*'user_id' \(got '' in line 3 of file part-2"
+    with pytest.raises(ValueError, match=message):
+        read_interaction_table(tmp_path / 'texts')
+    path.write_text('user_id,other\nu,1\n')
+    with pytest.raises(
+        ValueError, match=r"part-2\.csv' needs to have one column 'item"
+    ):
+        read_interaction_table(tmp_path / 'texts')
+    (tmp_path / 'nothing').mkdir()
+    with pytest.raises(IsADirectoryError, match='nothing'):
+        read_interaction_table(tmp_path / 'nothing')
+
+
+def test_read_interaction_table_of_addresses(tmp_path: Path) -> None:
+    content = gzip.compress(b'user_id,item_id\nu,10\nv,30\nv,10\n')
+    with FileServer({'/clicks.csv.gz': content}) as server:
+        table = read_interaction_table(f'{server.url}/clicks.csv.gz')
+        assert table.edge_index.tolist() == [[0, 1, 1], [0, 0, 1]]
+        missing = f'{server.url}/nowhere.csv'
+        with pytest.raises(DownloadError, match=f"'{missing}' could not be .*404"):
+            read_interaction_table(missing)
+    (tmp_path / 'clicks.csv').write_bytes(content)
+    assert len(read_interaction_table(f'file://{tmp_path}/clicks.csv').user_ids) == 2
+    for scheme in ('http', 'https'):
+        address = f'{scheme}://127.0.0.1:9/clicks.parquet'
+        with pytest.raises(DownloadError, match=f"'{address}' could not be reached"):
+            read_interaction_table(address)
+    with pytest.raises(DownloadError, match=r"'nope://a/b\.csv' could not be reached"):
+        read_interaction_table('nope://a/b.csv')
+
+
+@pytest.mark.parametrize(
+    'ids',
+    [
+        ['123', '123.0', ' 123'],
+        ['123.0', '123.00', '123'],
+        ['a', 'a ', 'a\u00a0'],
+        ['caf\u00e9', 'cafe\u0301', 'caf\u00e9 '],
+        ['\uff21', 'A', ' A'],
+    ],
+)
+def test_read_interaction_table_warns_of_ids_that_look_alike(
+    tmp_path: Path, ids: list[str]
+) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text('user_id,item_id\n' + ''.join(f'{x},{x}\n' for x in [*ids, 'z']))
+    with pytest.warns(UserWarning, match=r'holds 3 ids that differ in spaces') as log:
+        data = graph_from_interactions(path, val_ratio=0, test_ratio=0)
+    messages = [str(warning.message) for warning in log]
+    assert [x[:16] for x in messages] == ["Column 'user_id'", "Column 'item_id'"]
+    assert all(repr(x) in messages[0] for x in ids)
+    assert set(get_ids(data, 'user') or []) == {*ids, 'z'}
+    path.write_text('user_id,item_id\n1.0,7\n2.0,07\n1.5,7.5\n')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        graph_from_interactions(path)
+
+
+@pytest.mark.parametrize(
+    ('times', 'date_format'),
+    [
+        (
+            ['2013-07-25 10:00:01 UTC', '2013-07-25 10:00:00 UTC', '2013-01-01 UTC'],
+            None,
+        ),
+        (['2013-07-25 10:00:00.5 UTC', '2013-07-25 10:00:00 UTC', '2012-01-01'], None),
+        (['07 25, 2013', '07 5, 2013', '12 31, 2012'], None),
+        (['Jul 25, 2013', 'Jul 5, 2013', 'Dec 31, 2012'], None),
+        (['25 Jul 2013', '05 Jul 2013', '31 Dec 2012'], None),
+        (['25-Jul-2013', '05-Jul-2013', '31-Dec-2012'], None),
+        (
+            [
+                'Thu Jul 25 10:00:00 +0000 2013',
+                'Thu Jul 25 10:00:00 +0100 2013',
+                'Tue Jan 01 00:00:00 +0000 2013',
+            ],
+            None,
+        ),
+        (
+            [
+                'Thu, 25 Jul 2013 10:00:01 GMT',
+                'Thu, 25 Jul 2013 10:00:00 GMT',
+                'Tue, 01 Jan 2013 00:00:00 GMT',
+            ],
+            None,
+        ),
+        (['2013/07/25', '2013/07/05', '2012/12/31'], None),
+        (['20130725', '20130705', '20121231'], None),
+        (['25.07.2013', '05.07.2013', '31.12.2012'], '%d.%m.%Y'),
+        (['7/25/13 9:05', '7/25/13 9:04', '12/31/12 23:00'], '%m/%d/%y %H:%M'),
+        ([20130725, 20130705, 20121231], '%Y%m%d'),
+        ([1374750000123, 1374750000122, 0], None),
+        ([13.5, 13.25, -1.0], None),
+    ],
+)
+def test_read_timestamps_of_other_formats(times: list, date_format: str | None) -> None:
+    frame = make_frame(at=times)
+    table = read_interaction_table(frame, timestamp='at', date_format=date_format)
+    assert table.time is not None
+    u_20, v_10, v_30 = table.time.tolist()
+    assert v_30 > u_20 > v_10
+
+
+def test_read_timestamps_errors() -> None:
+    options = {'timestamp': 'at', 'date_format': '%d.%m.%Y'}
+    frame = make_frame(at=['25.07.2013', '07/25/2013', '1.1.2013'])
+    with pytest.raises(
+        ValueError, match=r"hold dates in column 'at' \(got '07/25/2013'"
+    ):
+        read_interaction_table(frame, **options)
