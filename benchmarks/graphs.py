@@ -91,8 +91,8 @@ def power_law_graph(
     keys = torch.empty(0, dtype=torch.long)
     while keys.numel() < num_edges:
         missing = num_edges - keys.numel()
-        user = _draw(num_users, exponent / 2, missing + missing // 4, generator)
-        item = _draw(num_items, exponent, missing + missing // 4, generator)
+        user = draw_nodes(num_users, exponent / 2, missing + missing // 4, generator)
+        item = draw_nodes(num_items, exponent, missing + missing // 4, generator)
         keys = torch.cat([keys, user * num_items + item]).unique()
     # 'unique' sorts, so leaving out the last pairs would leave out users.
     keep = torch.randperm(keys.numel(), generator=generator)[:num_edges]
@@ -110,9 +110,10 @@ def free_memory(device: torch.device) -> int:
     return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
 
 
-def _draw(
+def draw_nodes(
     num_nodes: int, exponent: float, num_samples: int, generator: torch.Generator
 ) -> Tensor:
+    r"""Draws nodes with a probability that falls with the power of their rank."""
     # The inverse of the continuous distribution function: no table of weights.
     uniform = torch.rand(num_samples, dtype=torch.double, generator=generator)
     power = 1.0 - exponent

@@ -2,7 +2,7 @@ r"""Tables in the forms that people have them, as data frames."""
 
 import os
 import os.path as osp
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from lgmrec_pyg.datasets.files import (
     starts_with,
 )
 from lgmrec_pyg.datasets.json_lines import read_json_lines, read_records
+from lgmrec_pyg.datasets.parquet_files import read_parquet
 from lgmrec_pyg.datasets.text_tables import TEXT, Columns, check_columns, read_text
 from lgmrec_pyg.storage import reading
 
@@ -35,11 +36,37 @@ def read_frame(
     texts: Sequence[str] = (),
     name: str = "'interactions'",
 ) -> tuple[str, pd.DataFrame]:
-    r"""Reads a table: the path or address of a file, of a folder of parts of one, or
-    a list of such, or an object that holds one.
+    r"""Reads a table from files, see :func:`read_parts`, or an object that holds one.
 
     Args:
         source (Any): The table.
+        columns, separator, texts (optional): See :func:`read_parts`.
+        name (str, optional): What error messages call an object.
+            (default: :obj:`"'interactions'"`)
+
+    Returns:
+        What error messages call the table, and its rows, whose index is named as
+        they are in the source.
+    """
+    if not are_paths(source):
+        return name, to_frame(source, columns, name)
+    parts = list(read_parts(source, columns, separator, texts))
+    frames = [frame for _, frame in parts]
+    return parts[0][0], frames[0] if len(frames) == 1 else pd.concat(frames)
+
+
+def read_parts(
+    source: Any,
+    columns: Columns | None = None,
+    separator: str | None = None,
+    texts: Sequence[str] = (),
+    part_rows: int | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    r"""Reads the rows of files some after the other.
+
+    Args:
+        source (str or List[str]): The path or address of a file, that of a folder
+            with the parts of one table, or a list of such parts.
         columns (Dict[str, str or int], optional): The columns to read, by the
             arguments that name them. Positions stand for those of a file without a
             header. All are strings where the source has no types. If :obj:`None`,
@@ -48,28 +75,41 @@ def read_frame(
             :obj:`None`, it is found. (default: :obj:`None`)
         texts (List[str], optional): The columns that are strings whatever they look
             like, as the first one is, if :obj:`columns` are not given.
-        name (str, optional): What error messages call an object.
-            (default: :obj:`"'interactions'"`)
+        part_rows (int, optional): The number of rows of Parquet to read at once. If
+            :obj:`None`, reads all. (default: :obj:`None`)
 
     Returns:
-        What error messages call the table, and its rows, whose index is named as
+        What error messages call each part, and its rows, whose index is named as
         they are in the source.
     """
     paths = source if isinstance(source, list) else [source]
-    if not paths or not all(map(is_path, paths)):
-        return name, to_frame(source, columns, name)
-    if len(paths) == 1 and osp.isdir(path := osp.expanduser(os.fspath(paths[0]))):
-        paths = list_files(path) or [path]
-        with opened(paths[0]) as file:
-            is_parquet = starts_with(file, PARQUET)
-        if is_parquet:
-            return f"'{path}'", _read_parquet_folder(path, paths, columns)
-    frames = [_read_file(os.fspath(path), columns, separator, texts) for path in paths]
-    name = f"'{os.fspath(source if is_path(source) else paths[0])}'"
-    if len(frames) == 1:
-        return name, frames[0]
-    keys = [osp.basename(path) for path in paths]
-    return name, pd.concat(frames, keys=keys, names=['file', frames[0].index.name])
+    paths = [osp.expanduser(os.fspath(path)) for path in paths]
+    path = paths[0]
+    if len(paths) == 1 and not osp.isdir(path):
+        with opened(path) as file:
+            for frame in _read_file(path, file, columns, separator, texts, part_rows):
+                yield f"'{path}'", frame
+        return
+    paths = list_files(path) if osp.isdir(path) else paths
+    kinds = [_is_parquet(part) for part in paths]
+    if not paths or len(set(kinds)) > 1:
+        raise FileNotFoundError(
+            f"'{path}' needs to hold files of one kind, Parquet or text (got "
+            f'{len(paths)}, {sum(kinds)} of them Parquet)'
+        )
+    if kinds[0]:
+        for frame in read_parquet(path, paths, columns, part_rows):
+            yield f"'{path}'", frame
+        return
+    for part in paths:
+        yield from read_parts(part, columns, separator, texts, part_rows)
+
+
+def are_paths(source: Any) -> bool:
+    r"""Returns whether a source is a path, or a list of paths."""
+    if isinstance(source, list):
+        return len(source) > 0 and all(map(is_path, source))
+    return is_path(source)
 
 
 def is_path(value: Any) -> bool:
@@ -97,7 +137,7 @@ def to_frame(table: Any, columns: Columns | None, name: str) -> pd.DataFrame:
         raise ValueError(f'{name} {NEEDS} (got {type(table).__name__})')
     if columns is None:
         return table
-    names = list(columns.values())
+    names = list(dict.fromkeys(columns.values()))
     if isinstance(table.columns, pd.RangeIndex) and table.shape[1] == len(names):
         table = table.set_axis(names, axis=1)
     if not set(names).isdisjoint(table.index.names):
@@ -130,55 +170,27 @@ def _matrix_to_frame(matrix: Any, columns: Columns) -> Any:
     return frame.assign(**{columns[key]: values for key in others})[values != 0]
 
 
-def _read_file(
-    path: str, columns: Columns | None, separator: str | None, texts: Sequence[str]
-) -> pd.DataFrame:
+def _is_parquet(path: str) -> bool:
     with opened(path) as file:
-        if starts_with(file, PARQUET):
-            return _read_parquet(path, file, columns)
-        with reading(path, TEXT):
-            text = decompressed(file)
-            is_json = starts_with(text, b'{')
-        if not is_json:
-            return read_text(path, text, columns, separator, texts)
+        return starts_with(file, PARQUET)
+
+
+def _read_file(
+    path: str,
+    file: IO[bytes],
+    columns: Columns | None,
+    separator: str | None,
+    texts: Sequence[str],
+    part_rows: int | None,
+) -> Iterator[pd.DataFrame]:
+    if starts_with(file, PARQUET):
+        return read_parquet(path, [file.name], columns, part_rows)
+    with reading(path, TEXT):
+        text = decompressed(file)
+        is_json = starts_with(text, b'{')
+    if not is_json:
+        return read_text(path, text, columns, separator, texts)
     if columns is None:
-        return pd.DataFrame(list(read_json_lines(path, dict)))
-    names = list(columns.values())
-    frame = read_records(path, names, lambda record: [record[key] for key in names])
-    return frame.rename_axis('record')
-
-
-def _read_parquet(path: str, file: IO[bytes], columns: Columns | None) -> pd.DataFrame:
-    from pyarrow import parquet
-
-    needs = 'an undamaged Parquet file'
-    with reading(path, needs):
-        content = parquet.ParquetFile(file)
-    if columns is not None:
-        check_columns(f"'{path}'", content.schema_arrow.names, columns)
-    with reading(path, needs):
-        table = content.read(None if columns is None else list(columns.values()))
-        return _validated(table, columns)
-
-
-def _read_parquet_folder(
-    path: str, files: list[str], columns: Columns | None
-) -> pd.DataFrame:
-    from pyarrow import dataset
-
-    needs = 'a folder of undamaged Parquet files with the same columns'
-    with reading(path, needs):
-        content = dataset.dataset(files, partitioning='hive', partition_base_dir=path)
-    if columns is not None:
-        check_columns(f"'{path}'", content.schema.names, columns)
-    with reading(path, needs):
-        table = content.to_table(None if columns is None else list(columns.values()))
-        return _validated(table, columns)
-
-
-def _validated(table: Any, columns: Columns | None) -> pd.DataFrame:
-    table.validate(full=True)
-    if columns is None:
-        return table.to_pandas()
-    # Metadata of pandas may make one of the columns the index:
-    return table.to_pandas(ignore_metadata=True).rename_axis('row')
+        return iter([pd.DataFrame(list(read_json_lines(path, dict)))])
+    names = list(dict.fromkeys(columns.values()))
+    return read_records(path, names, lambda record: [record[key] for key in names])

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from lgmrec_pyg.datasets.assemble import assemble
 from lgmrec_pyg.datasets.feature_tables import read_feature_tables
 from lgmrec_pyg.datasets.features import (
     attach_features,
@@ -16,9 +16,7 @@ from lgmrec_pyg.datasets.features import (
 from lgmrec_pyg.datasets.frames import is_matrix
 from lgmrec_pyg.datasets.splits import (
     SPLITS,
-    TEST,
     TRAIN,
-    VAL,
     check_ratios,
     leave_one_out_split,
     random_split,
@@ -26,6 +24,7 @@ from lgmrec_pyg.datasets.splits import (
     warn_unseen,
 )
 from lgmrec_pyg.datasets.splits import k_core as k_core_of
+from lgmrec_pyg.datasets.streaming import is_large, stream_table
 from lgmrec_pyg.datasets.tables import (
     InteractionTable,
     columns_of,
@@ -36,12 +35,8 @@ from lgmrec_pyg.datasets.tables import (
 )
 from lgmrec_pyg.datasets.times import to_moment
 from lgmrec_pyg.graph import (
-    INTERACTS,
-    ITEM,
-    USER,
     Ids,
     as_ids,
-    set_ids,
     validate_graph,
 )
 
@@ -101,7 +96,8 @@ def graph_from_interactions(
             or a text with separated fields, compressed or not, a folder or a list of
             such files, a list of pairs, a sparse matrix of users and items, or an
             :obj:`edge_index`. Indices of the last two become ids. Ids in texts are
-            strings.
+            strings. Folders, lists of files, and files of 256 MiB and more may be
+            larger than memory: they are read part by part, with the same result.
         features (Dict[str, Any] or str, optional): The features of items in each
             modality, see :meth:`~lgmrec_pyg.datasets.add_item_features`. Those of
             items that were filtered out are dropped. Beside a matrix or an
@@ -174,8 +170,11 @@ def graph_from_interactions(
     summed = None if isinstance(weight, bool) else weight
     columns = columns_of(user, item, rating, timestamp, summed)
     sources = {'interactions': interactions, 'val': val, 'test': test}
+    options = columns, separator, date_format
     parts = {
-        label: read_interaction_table(source, columns, separator, date_format, name)
+        label: stream_table(source, *options)
+        if is_large(source)
+        else read_interaction_table(source, *options, name)
         for label, (name, source) in enumerate(sources.items())
         if source is not None
     }
@@ -207,7 +206,7 @@ def graph_from_interactions(
         begins = split_at and (to_moment(first, time), to_moment(last, time))
         label = time_split(pairs, time, val_ratio, test_ratio, begins)
     _check_left('split', split, table.select(label == TRAIN))
-    data = attach_features(_assemble(table, label, new_ids), tables)
+    data = attach_features(assemble(table, label, new_ids), tables)
     validate_graph(data)
     if table.label is not None:
         warn_unseen('The graph', data)
@@ -220,24 +219,3 @@ def _check_left(name: str, value: Any, table: InteractionTable) -> None:
             f"'{name}' needs to leave interactions (got {value}, which leaves none of "
             f'{len(table.user_ids)} users and {len(table.item_ids)} items)'
         )
-
-
-def _assemble(
-    table: InteractionTable, label: Tensor, new_ids: np.ndarray
-) -> HeteroData:
-    table, label = table.select(label >= 0), label[label >= 0]
-    pairs = table.edge_index
-    users, user = pairs[0].unique(return_inverse=True)
-    user_ids, ids = table.user_ids[users.numpy()], table.item_ids[pairs[1].numpy()]
-    item_ids, item = np.unique(np.append(new_ids, ids), return_inverse=True)
-    pairs = torch.stack([user, torch.from_numpy(item[len(new_ids) :])])
-    data = HeteroData()
-    for node_type, ids in ((USER, user_ids), (ITEM, item_ids)):
-        data[node_type].num_nodes = len(ids)
-        set_ids(data, node_type, ids)
-    data[INTERACTS].edge_index = pairs[:, label == TRAIN]
-    if table.weight is not None:
-        data[INTERACTS].confidence = table.weight[label == TRAIN].float()
-    data[INTERACTS].val_edge_label_index = pairs[:, label == VAL]
-    data[INTERACTS].test_edge_label_index = pairs[:, label == TEST]
-    return data

@@ -74,22 +74,26 @@ def read_reviews(
         ids = to_id(record[user]), to_id(record[item])
         return *ids, to_number(record[rating]), to_time(record[time])
 
-    return read_records(path, COLUMNS, convert)
+    return pd.concat(read_records(path, COLUMNS, convert))
 
 
 def read_records(
     path: str | os.PathLike[str],
     names: Sequence[str],
     convert: Callable[[Any], Sequence[Any]],
-) -> pd.DataFrame:
+) -> Iterator[pd.DataFrame]:
     r"""Reads a file with a JSON object per line as a table, whose rows are what
-    :obj:`convert` makes of them.
+    :obj:`convert` makes of them, some after the other.
     """
-    rows = read_json_lines(path, convert)
-    chunks = iter(lambda: list(islice(rows, CHUNK_SIZE)), [])
-    frames = [pd.DataFrame(chunk, columns=list(names)) for chunk in chunks]
-    nothing = pd.DataFrame(columns=list(names))
-    return pd.concat(frames or [nothing], ignore_index=True)
+    rows, start = read_json_lines(path, convert), 0
+    while True:
+        frame = pd.DataFrame(list(islice(rows, CHUNK_SIZE)), columns=list(names))
+        frame.index = pd.RangeIndex(start, start + len(frame), name='record')
+        if not frame.empty or start == 0:
+            yield frame
+        if frame.empty:
+            return
+        start += len(frame)
 
 
 def _parse(line: bytes) -> Any:

@@ -35,6 +35,8 @@ def k_core(edge_index: Tensor, k: int) -> Tensor:
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ValueError(f"'k' needs to be a positive integer (got {k!r})")
+    if k == 1:
+        return torch.ones_like(edge_index[0], dtype=torch.bool)
     index = torch.arange(edge_index.size(1), device=edge_index.device)
     while True:
         user, item = edge_index[:, index]
@@ -203,8 +205,7 @@ def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     r"""The place of every pair among those of its user by descending key, and
     how many these are.
     """
-    user, item = edge_index
-    perm = item.argsort(stable=True)
+    user, perm = edge_index[0], _order(edge_index)
     perm = perm[key[perm].argsort(stable=True)]
     perm = perm[user[perm].argsort(stable=True)]
     count = user.bincount()
@@ -214,13 +215,20 @@ def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(edge_index: Tensor, seed: int) -> Tensor:
-    user, item = edge_index
-    perm = item.argsort(stable=True)
-    perm = perm[user[perm].argsort(stable=True)]
+    perm = _order(edge_index)
     generator = torch.Generator().manual_seed(seed)
     key = torch.empty(perm.numel(), dtype=torch.double)
     key[perm] = torch.rand(perm.numel(), dtype=torch.double, generator=generator)
     return key
+
+
+def _order(edge_index: Tensor) -> Tensor:
+    user, item = edge_index
+    step = user.diff()
+    if bool(((step > 0) | ((step == 0) & (item.diff() >= 0))).all()):
+        return torch.arange(user.numel(), device=user.device)
+    perm = item.argsort(stable=True)
+    return perm[user[perm].argsort(stable=True)]
 
 
 def _share(count: Tensor, ratio: float) -> Tensor:

@@ -32,6 +32,8 @@ class InteractionTable(NamedTuple):
 
     def select(self, index: Tensor) -> 'InteractionTable':
         r"""Selects interactions by their indices or a mask."""
+        if index.dtype == torch.bool and bool(index.all()):
+            return self
         rest = [None if x is None else x[index] for x in self[3:]]
         return InteractionTable(
             self.edge_index[:, index], self.user_ids, self.item_ids, *rest
@@ -127,7 +129,7 @@ def join_splits(parts: dict[int, InteractionTable]) -> InteractionTable:
     order = torch.from_numpy(np.lexsort([label, rows[1], rows[0]]))
     edge_index, labels = torch.from_numpy(np.stack(rows)), torch.from_numpy(label)
     users, items = all_ids
-    table = InteractionTable(edge_index, users, items, *rest, labels)
+    table = InteractionTable(edge_index, users, items, *rest)._replace(label=labels)
     return table.select(order)
 
 
@@ -136,7 +138,7 @@ def merge_repeated(table: InteractionTable) -> InteractionTable:
     first split.
     """
     repeats = (table.edge_index.diff(dim=1) == 0).all(dim=0)
-    first = torch.cat([repeats.new_zeros(1), repeats]).logical_not().nonzero().flatten()
+    first = torch.cat([repeats.new_zeros(1), repeats]).logical_not()
     if table.label is not None:
         num_moved = int((repeats & (table.label.diff() > 0)).sum())
         if num_moved > 0:
@@ -145,12 +147,12 @@ def merge_repeated(table: InteractionTable) -> InteractionTable:
                 f'they are kept',
                 stacklevel=3,
             )
-    out = table.select(first)
+    out, starts = table.select(first), first.nonzero().flatten().numpy()
     if table.time is not None:
-        time = np.minimum.reduceat(table.time.numpy(), first.numpy())
+        time = np.minimum.reduceat(table.time.numpy(), starts)
         out = out._replace(time=torch.from_numpy(time))
     if table.weight is not None:
-        weight = np.add.reduceat(table.weight.numpy(), first.numpy())
+        weight = np.add.reduceat(table.weight.numpy(), starts)
         out = out._replace(weight=torch.from_numpy(weight))
     return out
 
@@ -175,25 +177,31 @@ def _to_numbers(name: str, column: pd.Series) -> Tensor:
 
 
 def _to_times(name: str, column: pd.Series, date_format: str | None) -> Tensor:
+    times = parse_times(name, column, date_format)
+    if times.dtype.kind not in 'mM':
+        return _to_numbers(name, column)
+    return torch.from_numpy(times.astype('int64').to_numpy(np.int64, copy=True))
+
+
+def parse_times(
+    name: str, column: pd.Series, date_format: str | None = None
+) -> pd.Series:
+    r"""Returns timestamps as dates or durations, unless they are numbers."""
     times = to_dates(column, date_format)
     if times is None:
-        return _to_numbers(name, column)
+        return column
     known = 'numbers or dates such as 2024-01-31 23:59:59'
     needed = f"{known}, or in a 'date_format'," if date_format is None else 'dates'
     _check(name, column, times.notna().to_numpy(), needed)
-    return torch.from_numpy(times.astype('int64').to_numpy(np.int64, copy=True))
+    return times
 
 
 def _check(name: str, column: pd.Series, good: np.ndarray, needed: str) -> None:
     if not good.all():
         place = int((~good).argmax())
-        keys = np.ravel(column.index[place])
-        where = ' of '.join(
-            f'{key} {value}'
-            for key, value in zip(column.index.names[::-1], keys[::-1], strict=True)
-        )
         value = column.iloc[[place]].tolist()[0]
         raise ValueError(
             f"{name} needs to hold {needed} in column '{column.name}' (got {value!r} "
-            f'in {where}, and {(~good).sum()} such values in total)'
+            f'in {column.index.name} {column.index[place]}, and {(~good).sum()} such '
+            f'values in total)'
         )

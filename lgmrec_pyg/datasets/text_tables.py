@@ -7,7 +7,7 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,11 +31,11 @@ def read_text(
     columns: Columns | None,
     separator: str | None,
     texts: Sequence[str],
-) -> pd.DataFrame:
-    r"""Reads the columns of a text, see
-    :func:`~lgmrec_pyg.datasets.frames.read_frame`.
+) -> Iterator[pd.DataFrame]:
+    r"""Reads the columns of a text, some lines after the other, see
+    :func:`~lgmrec_pyg.datasets.frames.read_parts`.
     """
-    wanted = [] if columns is None else list(columns.values())
+    wanted = [] if columns is None else list(dict.fromkeys(columns.values()))
     has_header = not wanted or not all(isinstance(name, int) for name in wanted)
     with reading(path, TEXT):
         encoding = MARKS.get(text.read(2), 'utf-8-sig')
@@ -66,16 +66,20 @@ def read_text(
         'index_col': False,
         'chunksize': CHUNK_SIZE,
     }
-    with reading(path, TEXT), warnings.catch_warnings():
-        # Lines longer than the header would silently lose their last fields, as they
-        # would if only the columns to use were read:
-        warnings.simplefilter('error', pd.errors.ParserWarning)
+    with reading(path, TEXT):
         chunks = pd.read_csv(text, **options)
-        named = (chunk.set_axis(names, axis=1) for chunk in chunks)
-        frame = pd.concat(x[wanted] if wanted else x for x in named)
-    start = 1 + has_header
-    frame.index = pd.RangeIndex(start, len(frame) + start, name='line')
-    return frame[(frame != '').any(axis=1)]
+    while True:
+        with reading(path, TEXT), warnings.catch_warnings():
+            # Lines longer than the header would silently lose their last fields, as
+            # they would if only the columns to use were read:
+            warnings.simplefilter('error', pd.errors.ParserWarning)
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            chunk = chunk.set_axis(names, axis=1)
+        chunk.index = chunk.index.rename('line') + 1 + has_header
+        chunk = chunk[wanted] if wanted else chunk
+        yield chunk[(chunk != '').any(axis=1)]
 
 
 def check_columns(name: str, found: list[Any], columns: Columns) -> None:

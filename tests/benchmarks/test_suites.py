@@ -46,3 +46,17 @@ def test_memory_suite(tmp_path, monkeypatch):
     (row,) = read_rows(str(tmp_path / 'memory.csv'))
     sizes = [float(row[key]) for key in ('imported_mib', 'ready_mib', 'train_mib')]
     assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize('kind', ['parquet', 'csv'])
+def test_ingest_suite(tmp_path, kind):
+    pytest.importorskip('pyarrow')
+    from benchmarks import ingest
+
+    command = ['--rows', '3000', '--format', kind, '--candidates', 'stream', 'whole']
+    ingest.main([*command, '--device', 'cpu', '--no-plots', '--output', str(tmp_path)])
+    stream, whole = read_rows(str(tmp_path / 'ingest.csv'))
+    for name in ('users', 'items', 'pairs'):
+        assert stream[name] == whole[name]
+    assert 0 < int(stream['pairs']) < 3000  # Some repeat.
+    assert float(stream['peak_mib']) > float(stream['imported_mib']) > 0

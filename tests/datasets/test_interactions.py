@@ -1,6 +1,7 @@
 import re
 import warnings
 from collections import Counter
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -379,3 +380,153 @@ def test_a_file_with_an_id_that_ends_in_a_null_character_is_named(tmp_path):
     path.write_text('user_id,item_id\nu1,i1\nu2\0,i2\n')
     with pytest.raises(ValueError, match=r'clicks\.csv.*null character'):
         graph_from_interactions(str(path), val_ratio=0, test_ratio=0)
+
+
+@pytest.mark.parametrize('timestamp', ['at', None])
+def test_graph_from_interactions_withholds_nothing(timestamp: str | None) -> None:
+    for ratios in (
+        {'val_ratio': 0},
+        {'test_ratio': 0},
+        {'val_ratio': 0, 'test_ratio': 0},
+    ):
+        data = graph_from_interactions(
+            make_frame(), timestamp=timestamp, split='leave_one_out', **ratios
+        )
+        nums = [data[INTERACTS][name].size(1) for name in ATTRIBUTES]
+        # Two users have three items, and the third one, who has two, can miss one.
+        if len(ratios) == 2:
+            assert nums == [8, 0, 0]
+        else:
+            assert nums == ([5, 3, 0] if 'test_ratio' in ratios else [5, 0, 3])
+    assert {pair[0] for pair in pairs_of(data, 'edge_index')} == {'u0', 'u1', 'u2'}
+    data = graph_from_interactions(
+        make_frame(), timestamp='at', split='leave_one_out', val_ratio=0
+    )
+    held = [('u0', 'd'), ('u1', 'b'), ('u2', 'd')]
+    assert pairs_of(data, 'test_edge_label_index') == held
+
+
+def test_graph_from_interactions_of_your_own_splits(tmp_path: Path) -> None:
+    train = [('u1', 'a'), ('u1', 'b'), ('u2', 'a'), ('u2', 'a')]
+    val = [('u1', 'c'), ('u2', 'a'), ('u3', 'b')]
+    test = [('u2', 'b'), ('u1', 'c'), ('u2', 'd'), ('u2', 'd')]
+    features = {'text': (['a', 'd'], [[1.0], [4.0]])}
+
+    def check(train: Any, val: Any, test: Any) -> None:
+        with (
+            pytest.warns(UserWarning, match='hold 2 pairs of an earlier split'),
+            pytest.warns(
+                UserWarning, match='has 1 users and 2 items without a training'
+            ),
+        ):
+            data = graph_from_interactions(train, features, val=val, test=test)
+        validate_graph(data)
+        assert get_ids(data, 'user') == ['u1', 'u2', 'u3']
+        assert pairs_of(data, 'edge_index') == [('u1', 'a'), ('u1', 'b'), ('u2', 'a')]
+        assert pairs_of(data, 'val_edge_label_index') == [('u1', 'c'), ('u3', 'b')]
+        assert pairs_of(data, 'test_edge_label_index') == [('u2', 'b'), ('u2', 'd')]
+        assert data['text'].x.tolist() == [[1], [4]]
+
+    check(train, val, test)
+    paths = [tmp_path / f'ml.{name}.inter' for name in ('train', 'valid', 'test')]
+    for path, rows in zip(paths, (train, val, test), strict=True):
+        lines = ['user_id:token\titem_id:token', *map('\t'.join, rows)]
+        path.write_text('\n'.join(lines))
+    check(*paths)
+    check(paths[0], pd.DataFrame(val, columns=['user_id', 'item_id']), test)
+
+
+def test_graph_from_interactions_of_one_own_split() -> None:
+    train = pd.DataFrame(
+        {'user_id': [1, 1, 2], 'item_id': [7, 8, 7], 'stars': [5, 2, 4]}
+    )
+    test = pd.DataFrame({'user_id': ['2', '1'], 'item_id': ['8', '7'], 'stars': [4, 1]})
+    options: dict[str, Any] = {'rating': 'stars', 'min_rating': 3}
+    with pytest.warns(UserWarning, match='0 users and 1 items'):
+        data = graph_from_interactions(train, test=test, weight='stars', **options)
+    # Beside those of texts, ids are strings.
+    assert pairs_of(data, 'edge_index') == [('1', '7'), ('2', '7')]
+    assert data[INTERACTS].confidence.tolist() == [5, 4]
+    assert pairs_of(data, 'test_edge_label_index') == [('2', '8')]
+    assert pairs_of(data, 'val_edge_label_index') == []
+    with pytest.raises(
+        ValueError, match=r"'val' and 'test' need no other 'split' \(got"
+    ):
+        graph_from_interactions(train, test=test, split='leave_one_out')
+    with pytest.raises(ValueError, match=r"'test' needs to have one column 'stars'"):
+        graph_from_interactions(train, test=test[['user_id', 'item_id']], **options)
+    with pytest.raises(ValueError, match="'test' needs to hold interactions"):
+        graph_from_interactions(train, test=test[:0])
+
+
+DAYS = ['2014-07-01', '2014-07-02', '2014-07-03', '2014-07-04']
+SECONDS = [1404172800 + 86400 * i for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    'times',
+    [
+        DAYS,
+        [f'{day} 00:00:00 UTC' for day in DAYS],
+        pd.to_datetime(DAYS),
+        pd.to_datetime(DAYS).as_unit('s'),
+        SECONDS,
+        [1000 * x for x in SECONDS],
+        [10**6 * x for x in SECONDS],
+        [10**9 * x for x in SECONDS],
+        [x + 0.5 for x in SECONDS],
+        list(map(str, SECONDS)),
+    ],
+)
+@pytest.mark.parametrize(
+    'split_at',
+    [
+        ('2014-07-03', '2014-07-04'),
+        (pd.Timestamp('2014-07-02 12:00'), np.datetime64('2014-07-03T12')),
+        (date(2014, 7, 3), datetime(2014, 7, 4, tzinfo=timezone.utc)),
+    ],
+)
+def test_graph_from_interactions_splits_at_dates(times: Any, split_at: Any) -> None:
+    rows = {'user_id': [1, 1, 1, 1], 'item_id': [4, 5, 6, 7], 'at': times}
+    rows = {key: [*value, value[0], value[0]] for key, value in rows.items()}
+    frame = pd.DataFrame(rows).assign(user_id=[1, 1, 1, 1, 2, 2])
+    frame['item_id'] = [4, 5, 6, 7, 6, 7]
+    data = graph_from_interactions(
+        frame, timestamp='at', split='time', split_at=split_at
+    )
+    assert pairs_of(data, 'edge_index') == [(1, 4), (1, 5), (2, 6), (2, 7)]
+    assert pairs_of(data, 'val_edge_label_index') == [(1, 6)]
+    assert pairs_of(data, 'test_edge_label_index') == [(1, 7)]
+
+
+def test_graph_from_interactions_splits_at_numbers() -> None:
+    frame = pd.DataFrame({'user_id': 1, 'item_id': [4, 5, 6, 7], 'at': [1, 2, 3, 4]})
+    options: dict[str, Any] = {'timestamp': 'at', 'split': 'time'}
+    with pytest.warns(UserWarning, match='drops 2 of 2 pairs'):
+        data = graph_from_interactions(frame, split_at=(2.5, 4), **options)
+    assert pairs_of(data, 'edge_index') == [(1, 4), (1, 5)]
+    for split_at, message in [
+        (('2014-01-01', '2014-02-01'), "'split_at' needs to hold numbers like"),
+        ((4, 2), r"'split_at' needs to hold ascending times \(got \(4, 2\)\)"),
+        (('31.12.2014', '2015'), 'ISO8601'),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            graph_from_interactions(frame, split_at=split_at, **options)
+    with pytest.raises(ValueError, match="'split_at' needs the split 'time'"):
+        graph_from_interactions(frame, split_at=(2, 3))
+
+
+def test_graph_from_interactions_beside_a_matrix() -> None:
+    sp = pytest.importorskip('scipy.sparse')
+    matrix = sp.csr_array([[0, 1.0, 2.0], [0, 3.0, 0]])
+    x = torch.arange(3.0).view(3, 1)
+    options: dict[str, Any] = {'val_ratio': 0, 'test_ratio': 0}
+    with pytest.warns(UserWarning, match='1 unknown ones'):
+        data = graph_from_interactions(matrix, {'text': x}, **options)
+    assert pairs_of(data, 'edge_index') == [(0, 1), (0, 2), (1, 1)]
+    assert data['text'].x.tolist() == [[1], [2]]
+    data = graph_from_interactions(
+        matrix, rating='r', min_rating=2, weight='r', **options
+    )
+    assert pairs_of(data, 'edge_index') == [(0, 2), (1, 1)]
+    assert data[INTERACTS].confidence.tolist() == [2, 3]

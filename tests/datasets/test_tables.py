@@ -17,7 +17,8 @@ import pytest
 import torch
 from file_server import FileServer
 
-from lgmrec_pyg.datasets import DownloadError
+from lgmrec_pyg.datasets import DownloadError, graph_from_interactions
+from lgmrec_pyg.datasets.streaming import is_large, stream_table
 from lgmrec_pyg.datasets.tables import InteractionTable, columns_of
 from lgmrec_pyg.datasets.tables import read_interaction_table as read_table
 from lgmrec_pyg.graph import get_ids
@@ -34,7 +35,8 @@ def read_interaction_table(
     timestamp: str | int | None = None,
     **options: Any,
 ) -> InteractionTable:
-    return read_table(source, columns_of(user, item, rating, timestamp), **options)
+    read = stream_table if is_large(source) else read_table
+    return read(source, columns_of(user, item, rating, timestamp), **options)
 
 
 def make_frame(**columns: Any) -> pd.DataFrame:
@@ -468,7 +470,7 @@ def test_read_interaction_table_of_folders(tmp_path: Path) -> None:
         assert table.item_ids.tolist() == ['10', '20', '30']
         assert table.edge_index.tolist() == expected.edge_index.tolist()
     path.write_text('user_id,item_id\nu,1\n,2\n')
-    message = r"texts' needs to hold ids .*'user_id' \(got '' in line 3 of file part-2"
+    message = r"part-2\.csv' in lines 2 to 3 needs to hold ids .* \(got '' in line 3,"
     with pytest.raises(ValueError, match=message):
         read_interaction_table(tmp_path / 'texts')
     path.write_text('user_id,other\nu,1\n')
@@ -477,7 +479,7 @@ def test_read_interaction_table_of_folders(tmp_path: Path) -> None:
     ):
         read_interaction_table(tmp_path / 'texts')
     (tmp_path / 'nothing').mkdir()
-    with pytest.raises(IsADirectoryError, match='nothing'):
+    with pytest.raises(FileNotFoundError, match='nothing'):
         read_interaction_table(tmp_path / 'nothing')
 
 
