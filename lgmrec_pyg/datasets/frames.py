@@ -33,7 +33,7 @@ def read_frame(
     source: Any,
     columns: Columns | None = None,
     separator: str | None = None,
-    texts: Sequence[str] = (),
+    texts: Sequence[str] | None = (),
     name: str = "'interactions'",
 ) -> tuple[str, pd.DataFrame]:
     r"""Reads a table from files, see :func:`read_parts`, or an object that holds one.
@@ -59,7 +59,7 @@ def read_parts(
     source: Any,
     columns: Columns | None = None,
     separator: str | None = None,
-    texts: Sequence[str] = (),
+    texts: Sequence[str] | None = (),
     part_rows: int | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     r"""Reads the rows of files some after the other.
@@ -74,7 +74,8 @@ def read_parts(
         separator (str, optional): The separator of the fields of a text. If
             :obj:`None`, it is found. (default: :obj:`None`)
         texts (List[str], optional): The columns that are strings whatever they look
-            like, as the first one is, if :obj:`columns` are not given.
+            like, as the first one is, if :obj:`columns` are not given. If :obj:`None`,
+            all are. (default: :obj:`()`)
         part_rows (int, optional): The number of rows of Parquet to read at once. If
             :obj:`None`, reads all. (default: :obj:`None`)
 
@@ -180,7 +181,7 @@ def _read_file(
     file: IO[bytes],
     columns: Columns | None,
     separator: str | None,
-    texts: Sequence[str],
+    texts: Sequence[str] | None,
     part_rows: int | None,
 ) -> Iterator[pd.DataFrame]:
     if starts_with(file, PARQUET):

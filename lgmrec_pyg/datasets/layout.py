@@ -1,6 +1,7 @@
 r"""Readers of the folder layout that multimodal recommendation shares:
 ``<name>/<name>.inter``, ``<name>/<modality>_feat.npy`` and, optionally,
-``<name>/user_ids.txt`` and ``<name>/item_ids.txt``.
+``<name>/user_ids.txt`` and ``<name>/item_ids.txt``, or MMRec's
+``<name>/u_id_mapping.csv`` and ``<name>/i_id_mapping.csv``.
 """
 
 import csv
@@ -12,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lgmrec_pyg.datasets.frames import read_frame
 from lgmrec_pyg.storage import reading
 
 COLUMNS = ['userID', 'itemID', 'x_label']
@@ -88,7 +90,8 @@ def read_features(path: str, num_items: int) -> Tensor:
     r"""Reads the features of a modality from a ``.npy`` file with one row per
     item, as single-precision floating-point numbers.
 
-    A row of nothing but :obj:`nan` belongs to an item that lacks the modality.
+    A row of nothing but :obj:`nan` belongs to an item that lacks the modality; at
+    least one item needs to have it.
     Pickled content is refused, never loaded.
 
     Args:
@@ -105,6 +108,8 @@ def read_features(path: str, num_items: int) -> Tensor:
         with np.errstate(over='ignore'):
             x = torch.from_numpy(rows.astype(np.float32, casting='same_kind'))
         num_rows, num_columns = x.size()
+        if num_columns > 0 and x.isnan().all():
+            raise ValueError('got no number but nan, so that no item has the modality')
         bad = ~x.isfinite() & ~x.isnan().all(dim=1, keepdim=True)
         if bad.any():
             row, column = bad.nonzero()[0].tolist()
@@ -115,14 +120,19 @@ def read_features(path: str, num_items: int) -> Tensor:
 
 
 def read_ids(path: str) -> list[str]:
-    r"""Reads the ids of users or items, one per line.
+    r"""Reads the ids of users or items, one per line, or from a table of ids and
+    their numbers (:obj:`.csv`) as MMRec writes it, whose column of numbers is
+    ``userID`` or ``itemID``.
 
     Args:
         path (str): The path of the file.
 
     Raises:
-        ValueError: If an id is empty or repeated, naming the line.
+        ValueError: If an id is empty or repeated, naming the line, or if the numbers
+            are not those from 0, each once.
     """
+    if path.endswith('.csv'):
+        return _read_id_mapping(path)
     with (
         reading(path, 'of one id per line in UTF-8, each once'),
         open(path, encoding='utf-8-sig') as file,
@@ -134,3 +144,22 @@ def read_ids(path: str) -> list[str]:
             line = int(wrong.argmax())
             raise ValueError(f'got {ids[line]!r} in line {line + 1}')
     return ids
+
+
+def _read_id_mapping(path: str) -> list[str]:
+    name, frame = read_frame(path, texts=None)
+    numbers = [column for column in COLUMNS[:2] if column in frame]
+    others = frame.columns.drop(numbers)
+    if len(numbers) != 1 or len(others) != 1:
+        raise ValueError(
+            f"{name} needs to have a column of ids and one of their numbers, 'userID' "
+            f"or 'itemID' (got the columns {list(frame.columns)})"
+        )
+    with reading(path, 'a table of distinct ids and their numbers from 0'):
+        ids = frame.set_index(frame[numbers[0]].astype(np.int64))[others[0]].astype(str)
+        ids = ids.sort_index()
+        if not np.array_equal(ids.index, range(len(ids))):
+            raise ValueError(f'got the numbers {ids.index[:5].tolist()}, ...')
+        if ids.duplicated().any() or (ids == '').any():
+            raise ValueError(f'got {ids[ids.duplicated() | (ids == "")].iloc[0]!r}')
+    return ids.tolist()

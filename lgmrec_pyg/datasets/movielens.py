@@ -1,18 +1,32 @@
 import csv
+import os
+import os.path as osp
+import shutil
 import warnings
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch_geometric.data import HeteroData
-from torch_geometric.datasets import MovieLens, MovieLens1M, MovieLens100K
 from torch_geometric.datasets.movie_lens_100k import MOVIE_HEADERS, RATING_HEADERS
 
+from lgmrec_pyg.datasets._download import download
 from lgmrec_pyg.datasets.described import graph_of_described_items
-from lgmrec_pyg.storage import reading
+from lgmrec_pyg.storage import atomic_write, reading
 
-CLASSES = {'latest-small': MovieLens, '100k': MovieLens100K, '1m': MovieLens1M}
+URL = 'https://files.grouplens.org/datasets/movielens'
+FILES = {  # The folder in the archive, the file of movies, and those of ratings.
+    'latest-small': ('ml-latest-small', 'movies.csv', 'ratings.csv'),
+    'latest': ('ml-latest', 'movies.csv', 'ratings.csv'),
+    '100k': ('ml-100k', 'u.item', 'u1.base', 'u1.test'),
+    '1m': ('ml-1m', 'movies.dat', 'ratings.dat'),
+    '10m': ('ml-10M100K', 'movies.dat', 'ratings.dat'),
+    '20m': ('ml-20m', 'movies.csv', 'ratings.csv'),
+    '25m': ('ml-25m', 'movies.csv', 'ratings.csv'),
+    '32m': ('ml-32m', 'movies.csv', 'ratings.csv'),
+}
 NO_GENRES = ('', 'unknown', '(no genres listed)')
 MOVIES = {'movieId': 'int64', 'title': 'str', 'genres': 'str'}
 RATINGS = dict(zip(RATING_HEADERS, ('int64', 'int64', 'float64', 'int64'), strict=True))
@@ -31,12 +45,11 @@ def graph_from_movielens(
     r"""Builds the multimodal interaction graph of a `MovieLens
     <https://movielens.org>`_ dataset.
 
-    The files are those that the dataset of PyG downloads to :obj:`<root>`:
-    :class:`~torch_geometric.datasets.MovieLens`,
-    :class:`~torch_geometric.datasets.MovieLens100K` or
-    :class:`~torch_geometric.datasets.MovieLens1M`. Ratings and timestamps are
-    read as they are, half stars included, and the ids of users and movies are
-    those of MovieLens.
+    Files that are in the folder :obj:`root`, in its :obj:`raw`, or in a folder in
+    these that is named like in the archive, such as :obj:`ml-25m`, are read; those of
+    the datasets of PyG, such as :class:`~torch_geometric.datasets.MovieLens1M`, are
+    among them. Else, they are downloaded. Ratings and timestamps are read as they
+    are, half stars included, and the ids of users and movies are those of MovieLens.
 
     .. code-block:: python
 
@@ -45,9 +58,10 @@ def graph_from_movielens(
         )
 
     Args:
-        root (str): The root directory of the dataset of PyG.
+        root (str): The folder of the files.
         name (str, optional): The name of the dataset (:obj:`"latest-small"`,
-            :obj:`"100k"`, :obj:`"1m"`). (default: :obj:`"latest-small"`)
+            :obj:`"latest"`, :obj:`"100k"`, :obj:`"1m"`, :obj:`"10m"`, :obj:`"20m"`,
+            :obj:`"25m"`, :obj:`"32m"`). (default: :obj:`"latest-small"`)
         encoder (callable, optional): A function that takes in a list of texts,
             and returns one row of features per text. If given, it encodes the
             title and the genres of each movie as the modality :obj:`"text"`.
@@ -65,18 +79,19 @@ def graph_from_movielens(
             :obj:`min_rating`, :obj:`k_core` or :obj:`split`.
 
     Raises:
+        DownloadError: If the files are missing, and cannot be downloaded.
         ValueError: If the name is unknown or a file is malformed.
     """
-    if name not in CLASSES:
-        raise ValueError(f"'name' needs to be one of {tuple(CLASSES)} (got {name!r})")
-    paths = _download(root, name)
+    if name not in FILES:
+        raise ValueError(f"'name' needs to be one of {tuple(FILES)} (got {name!r})")
+    paths = _find_files(root, name)
     movies = _read_movies(paths[0], name)
     labels, texts = {}, {}
     for id_, title, listed in movies.itertuples(index=False, name=None):
         labels[id_] = [label for label in listed.split('|') if label not in NO_GENRES]
         texts[id_] = '. '.join(filter(None, [title, ', '.join(labels[id_])]))
     return graph_of_described_items(
-        _read_ratings(paths[1:], name),
+        _read_ratings(paths[1:]),
         texts,
         {'genre': labels} if genres else {},
         encoder,
@@ -86,17 +101,39 @@ def graph_from_movielens(
     )
 
 
-def _download(root: str, name: str) -> list[str]:
-    # Processing downloads a language model, drops titles and rounds ratings:
-    nothing = {'has_process': False, 'load': lambda *args, **kwargs: None}
-    return list(type(name, (CLASSES[name],), nothing)(root).raw_paths)
+def _find_files(root: str, name: str) -> list[str]:
+    folder, *files = FILES[name]
+    raw = osp.join(osp.expanduser(root), 'raw')
+    # The datasets of PyG move some of the files out of their folder:
+    places = [
+        osp.join(raw, folder),
+        osp.join(osp.dirname(raw), folder),
+        raw,
+        osp.dirname(raw),
+    ]
+    for place in places:
+        paths = [osp.join(place, file) for file in files]
+        if all(map(osp.isfile, paths)):
+            return paths
+    archive = download(f'{URL}/ml-{name}.zip', osp.join(raw, f'ml-{name}.zip'))
+    paths = [osp.join(raw, folder, file) for file in files]
+    with (
+        reading(archive, 'undamaged: delete it, and it is downloaded again'),
+        zipfile.ZipFile(archive) as members,
+    ):
+        for file, path in zip(files, paths, strict=True):
+            with atomic_write(path) as partial, open(partial, 'wb') as out:
+                shutil.copyfileobj(members.open(f'{folder}/{file}'), out)
+    os.remove(archive)
+    return paths
 
 
 def _read_movies(path: str, name: str) -> pd.DataFrame:
-    if name == 'latest-small':
+    if path.endswith('.csv'):
         return _read_csv(path, MOVIES)
-    options: dict[str, Any] = {'encoding': 'ISO-8859-1', 'quoting': csv.QUOTE_NONE}
-    if name == '1m':
+    encoding = 'utf-8' if name == '10m' else 'ISO-8859-1'
+    options: dict[str, Any] = {'encoding': encoding, 'quoting': csv.QUOTE_NONE}
+    if path.endswith('.dat'):
         options |= {'sep': '::', 'engine': 'python', 'names': list(MOVIES)}
         return _read_csv(path, MOVIES, **options)
     options |= {'sep': '|', 'names': MOVIE_HEADERS}
@@ -108,15 +145,15 @@ def _read_movies(path: str, name: str) -> pd.DataFrame:
     return frame[['movieId', 'title']].assign(genres=listed)
 
 
-def _read_ratings(paths: list[str], name: str) -> pd.DataFrame:
-    if name == 'latest-small':
+def _read_ratings(paths: list[str]) -> pd.DataFrame:
+    if paths[0].endswith('.csv'):
         return _read_csv(paths[0], RATINGS)
-    if name == '100k':
+    if not paths[0].endswith('.dat'):
         options: dict[str, Any] = {'sep': '\t', 'names': list(RATINGS)}
-        return pd.concat([_read_csv(path, RATINGS, **options) for path in paths[1:3]])
+        return pd.concat([_read_csv(path, RATINGS, **options) for path in paths])
     # Every other field is what the single-character separator finds inside '::'.
     places = dict(zip([0, 2, 4, 6], RATINGS.values(), strict=True))
-    frame = _read_csv(paths[1], places, sep=':', header=None)
+    frame = _read_csv(paths[0], places, sep=':', header=None)
     return frame.set_axis(RATING_HEADERS, axis=1)
 
 

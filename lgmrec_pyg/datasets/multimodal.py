@@ -27,6 +27,7 @@ LAYOUT = (
     'one row of features per item. Please place them there.'
 )
 ID_FILES = {USER: 'user_ids.txt', ITEM: 'item_ids.txt'}
+MAPPINGS = {USER: 'u_id_mapping.csv', ITEM: 'i_id_mapping.csv'}  # Of MMRec.
 
 
 class MultimodalDataset(InMemoryDataset):
@@ -39,14 +40,17 @@ class MultimodalDataset(InMemoryDataset):
         <root>/<name>/<modality>_feat.npy    features, one row per item
         <root>/<name>/user_ids.txt           optional: the id of a user per line
         <root>/<name>/item_ids.txt           optional: the id of an item per line
+        <root>/<name>/u_id_mapping.csv       instead, as MMRec writes it: the ids of
+        <root>/<name>/i_id_mapping.csv       users and items with their numbers
 
     The training pairs (:obj:`x_label` 0) become the :obj:`edge_index` of
     :obj:`("user", "interacts", "item")`, and those of validation (1) and test
     (2) its :obj:`val_edge_label_index` and :obj:`test_edge_label_index`.
     Each modality becomes a node type whose :math:`n`-th node describes the
     :math:`n`-th item, not counting items that lack the modality: their rows hold
-    nothing but :obj:`nan`, and become no nodes. All-zero rows are content, as in
-    published code, unless :class:`~lgmrec_pyg.transforms.RemoveMissing` removes them.
+    nothing but :obj:`nan`, and become no nodes. A modality that all items lack is an
+    error. All-zero rows are content, as in published code, unless
+    :class:`~lgmrec_pyg.transforms.RemoveMissing` removes them.
     The optional ids become the lists :obj:`ids` of users and items.
     Users and items without training pairs are kept, and counted in a warning.
 
@@ -202,8 +206,9 @@ class MultimodalDataset(InMemoryDataset):
         return features
 
     def _id_paths(self) -> dict[str, str]:
-        paths = {key: osp.join(self.raw_dir, name) for key, name in ID_FILES.items()}
-        return {key: path for key, path in paths.items() if osp.isfile(path)}
+        names = [*MAPPINGS.items(), *ID_FILES.items()]
+        known = [(key, osp.join(self.raw_dir, name)) for key, name in names]
+        return {key: path for key, path in known if osp.isfile(path)}
 
     def _find_modalities(self) -> list[str]:
         files = sorted(os.listdir(self.raw_dir)) if osp.isdir(self.raw_dir) else []

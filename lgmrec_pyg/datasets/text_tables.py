@@ -30,7 +30,7 @@ def read_text(
     text: Any,
     columns: Columns | None,
     separator: str | None,
-    texts: Sequence[str],
+    texts: Sequence[str] | None,
 ) -> Iterator[pd.DataFrame]:
     r"""Reads the columns of a text, some lines after the other, see
     :func:`~lgmrec_pyg.datasets.frames.read_parts`.
@@ -52,12 +52,11 @@ def read_text(
         check_columns(f"'{path}'", names, columns)
     is_quoted = separator != '\t' or '"' in line
     is_plain = len(separator) == 1 or separator == SPACES
+    known = [*(texts or ()), fields[0] or 'Unnamed: 0']
     options: dict[str, Any] = {
         'sep': separator if is_plain else re.escape(separator),
         'header': 0 if has_header else None,
-        'dtype': str
-        if wanted
-        else dict.fromkeys([*texts, fields[0] or 'Unnamed: 0'], str),
+        'dtype': str if wanted or texts is None else dict.fromkeys(known, str),
         'encoding': encoding,
         'engine': 'c' if is_plain else 'python',
         'quoting': csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,

@@ -146,6 +146,7 @@ def test_read_features(tmp_path: Path, dtype: str) -> None:
         (np.zeros((2, 4)), 'got [2, 4] numbers for 3 items'),
         (np.array([[0, 1], [0, 1], [np.nan, 1]]), 'got nan in row 2, column 0'),
         (np.array([[0.0], [1.0], [1e300]]), 'got 1e+300 in row 2, column 0'),
+        (np.full((3, 4), np.nan), 'got no number but nan, so that no item has the mod'),
     ],
 )
 def test_read_features_errors(tmp_path: Path, x: np.ndarray, message: str) -> None:
@@ -189,3 +190,47 @@ def test_read_ids_of_other_encodings(tmp_path: Path) -> None:
     path.write_text('Café\nä\n', encoding='latin-1')
     with pytest.raises(ValueError, match=r"item_ids.txt' needs .* in UTF-8.*'utf-8'"):
         read_ids(str(path))
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'asin\titemID\n007\t1\nB01\t0\nC\t2\n',
+        'itemID\tasin\n2\tC\n0\tB01\n1\t007\n',
+        'itemID,parent_asin\r\n1,007\r\n0,B01\r\n2,C',
+        '\ufeff"user_id";"userID"\n"C";2\n"007";1\n"B01";0\n',
+    ],
+)
+def test_read_ids_of_mappings(tmp_path: Path, text: str) -> None:
+    assert read_ids(write(tmp_path / 'i_id_mapping.csv', text)) == ['B01', '007', 'C']
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('asin\titemID\na\t1\nb\t2\n', 'numbers from 0 (got the numbers [1, 2]'),
+        ('asin\titemID\na\t0\nb\t0\n', 'numbers from 0 (got the numbers [0, 0]'),
+        (
+            'asin\titemID\na\t0\na\t1\n',
+            "of distinct ids and their numbers from 0 (got 'a'",
+        ),
+        (
+            'asin\titemID\n\t0\na\t1\n',
+            "of distinct ids and their numbers from 0 (got ''",
+        ),
+        ('asin\titemID\na\tx\n', 'numbers from 0 (invalid literal'),
+        ('asin\titem\na\t0\n', "(got the columns ['asin', 'item'])"),
+        (
+            'asin\titemID\tuserID\na\t0\t0\n',
+            "(got the columns ['asin', 'itemID', 'userI",
+        ),
+        ('itemID\n0\n', "(got the columns ['itemID'])"),
+    ],
+)
+def test_read_ids_of_malformed_mappings(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = write(tmp_path / 'i_id_mapping.csv', text)
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
+        read_ids(path)
+    assert str(info.value).startswith(f"'{path}' needs to ")

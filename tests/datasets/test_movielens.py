@@ -1,12 +1,16 @@
+import io
 import re
+import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from file_server import FileServer
 from torch import Tensor
 
-from lgmrec_pyg.datasets import graph_from_movielens
+from lgmrec_pyg.datasets import DownloadError, graph_from_movielens, movielens
 from lgmrec_pyg.graph import INTERACTS, describes, get_ids, modalities, validate_graph
 
 FLAGS = '|'.join(['0'] * 19)
@@ -52,12 +56,26 @@ FILES = {
 }
 
 
-def write_raw(root: Path, name: str) -> str:
+SMALL = FILES['latest-small']
+FILES['10m'] = {
+    f'ml-10M100K/{name}': text.replace('::3::', '::3.5::')
+    for name, text in FILES['1m'].items()
+}
+for size in ('20m', '25m', '32m'):
+    FILES[size] = {
+        path.replace('latest-small', size): text for path, text in SMALL.items()
+    }
+
+
+def encode(text: str, name: str) -> bytes:
+    return text.encode('latin-1' if name in ('100k', '1m') else 'utf-8')
+
+
+def write_raw(root: Path, name: str, folder: str = 'raw') -> str:
     for path, text in FILES[name].items():
-        target = root / 'raw' / path
+        target = root / folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        encoding = 'utf-8' if name == 'latest-small' else 'latin-1'
-        target.write_text(text, encoding=encoding)
+        target.write_bytes(encode(text, name))
     return str(root)
 
 
@@ -143,6 +161,48 @@ def test_graph_from_movielens_of_malformed_files(
         graph_from_movielens(root, name)
 
 
+@pytest.mark.parametrize('name', list(FILES))
+def test_graph_from_movielens_downloads(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = movielens.FILES[name][0]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, 'w') as archive:
+        for path, text in FILES[name].items():
+            archive.writestr(f'{folder}/{Path(path).name}', encode(text, name))
+    expected = graph_from_movielens(write_raw(tmp_path / 'known', name), name)
+    root = tmp_path / 'new'
+    with FileServer({f'/ml-{name}.zip': packed.getvalue()}) as server:
+        monkeypatch.setattr(movielens, 'URL', server.url)
+        for _ in range(2):
+            data = graph_from_movielens(str(root), name)
+            assert get_ids(data, 'item') == get_ids(expected, 'item')
+            assert data[INTERACTS].edge_index.equal(expected[INTERACTS].edge_index)
+            assert data['genre'].x.equal(expected['genre'].x)
+        assert len(server.requests) == 1
+        assert {x.name for x in (root / 'raw').rglob('*')} == {
+            folder,
+            *movielens.FILES[name][1:],
+        } - {''}
+        server.files[f'/ml-{name}.zip'] = packed.getvalue()[:-30]
+        with pytest.raises(ValueError, match=rf"ml-{name}\.zip' needs to be undamaged"):
+            graph_from_movielens(str(tmp_path / 'bad'), name)
+    once = partial(movielens.download, retries=0)
+    monkeypatch.setattr(movielens, 'download', once)
+    with pytest.raises(DownloadError, match='could not be reached'):
+        graph_from_movielens(str(tmp_path / 'nowhere'), name)
+
+
+@pytest.mark.parametrize('folder', ['raw', '', 'ml-25m', 'raw/ml-25m'])
+def test_graph_from_movielens_finds_files(tmp_path: Path, folder: str) -> None:
+    target = tmp_path / folder
+    target.mkdir(parents=True, exist_ok=True)
+    for path, text in FILES['25m'].items():
+        (target / Path(path).name).write_text(text, encoding='utf-8')
+    data = graph_from_movielens(str(tmp_path), '25m', min_rating=3.5, val_ratio=0)
+    assert get_ids(data, 'user') == [1, 12]
+
+
 def test_graph_from_movielens_errors(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"needs to be one of .*\(got '20m'\)"):
-        graph_from_movielens(str(tmp_path), '20m')
+    with pytest.raises(ValueError, match=r"needs to be one of .*\(got '20M'\)"):
+        graph_from_movielens(str(tmp_path), '20M')

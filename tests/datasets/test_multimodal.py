@@ -423,3 +423,24 @@ def test_real_data(name: str, tmp_path: Path) -> None:
         assert tuple(int((degree == 0).sum()) for degree in degrees) == unseen
     if name == 'beauty':
         assert int((data['text'].x == 0).all(dim=1).sum()) == 2
+
+
+def test_multimodal_dataset_with_ids_of_mmrec(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    (folder / 'u_id_mapping.csv').write_text('user_id\tuserID\nAB\t1\n07\t0\n')
+    (folder / 'i_id_mapping.csv').write_text('asin\titemID\nx\t2\ny\t0\nz\t1\n')
+    data = open_quietly(str(tmp_path), 'shop')[0]
+    assert get_ids(data, 'user') == ['07', 'AB']
+    assert get_ids(data, 'item') == ['y', 'z', 'x']
+    (folder / 'item_ids.txt').write_text('p\nq\nr\n')  # Plain lists come first.
+    data = open_quietly(str(tmp_path), 'shop')[0]
+    assert (get_ids(data, 'user'), get_ids(data, 'item')) == (['07', 'AB'], [*'pqr'])
+
+
+def test_multimodal_dataset_of_an_empty_modality(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    np.save(folder / 'image_feat.npy', np.full((3, 4), np.nan, dtype=np.float32))
+    with pytest.raises(
+        ValueError, match=r"image_feat\.npy' .* no item has the modality"
+    ):
+        open_quietly(str(tmp_path), 'shop')
