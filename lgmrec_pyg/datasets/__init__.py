@@ -1,7 +1,11 @@
 r"""Multimodal recommendation datasets, and graphs of any interactions."""
 
 from lgmrec_pyg.datasets._download import DownloadError, download
-from lgmrec_pyg.datasets.amazon import AmazonMultimodal, convert_amazon
+from lgmrec_pyg.datasets.amazon import (
+    AmazonMultimodal,
+    convert_amazon,
+    graph_from_amazon,
+)
 from lgmrec_pyg.datasets.feature_tables import load_item_features, save_item_features
 from lgmrec_pyg.datasets.features import add_item_features, multi_hot
 from lgmrec_pyg.datasets.interactions import graph_from_interactions
@@ -33,6 +37,7 @@ __all__ = [
     'allow_ogb_files',
     'convert_amazon',
     'download',
+    'graph_from_amazon',
     'graph_from_interactions',
     'graph_from_movielens',
     'graph_from_yelp',

@@ -38,7 +38,7 @@ def read_json_lines(
     """
     path = os.fspath(path)
     count = {'good': 0, 'bad': 0}
-    first = ''
+    first, others = '', False
     with (
         opened(path) as raw,
         reading(path, 'undamaged: delete it, and get it again'),
@@ -48,6 +48,7 @@ def read_json_lines(
         lines = iter(lambda: file.readline(MAX_LINE_SIZE), b'')
         for number, line in enumerate(lines, start=1):
             if line.isspace() or not select(line):
+                others |= not line.isspace()
                 continue
             try:
                 record = convert(_parse(line))
@@ -57,20 +58,24 @@ def read_json_lines(
             else:
                 count['good'] += 1
                 yield record
-    report_bad(path, 'lines', first, **count)
+    if any(count.values()) or not others:
+        report_bad(path, 'lines', first, **count)
 
 
 def read_reviews(
     path: str | os.PathLike[str],
-    keys: Sequence[str],
+    *editions: Sequence[str],
     to_time: Callable[[Any], int] = int,
 ) -> pd.DataFrame:
-    r"""Reads who rated what and when from a file with a review per line, whose
-    :obj:`keys` name the user, the item, the rating and the time.
+    r"""Reads who rated what and when from a file with a review per line, where the
+    keys of one of the :obj:`editions` name the user, the item, the rating and the
+    time.
     """
-    user, item, rating, time = keys
+    keys = {edition[0]: edition for edition in editions}
 
     def convert(record: dict[str, Any]) -> tuple[str, str, float, int]:
+        first = next((key for key in keys if key in record), editions[0][0])
+        user, item, rating, time = keys[first]
         ids = to_id(record[user]), to_id(record[item])
         return *ids, to_number(record[rating]), to_time(record[time])
 

@@ -58,7 +58,7 @@ def graph_from_yelp(
         texts[id_] = '. '.join(filter(None, [name, ', '.join(found), city]))
         labels[id_] = found
     return graph_of_described_items(
-        read_reviews(reviews, REVIEW_KEYS, _to_seconds),
+        read_reviews(reviews, REVIEW_KEYS, to_time=_to_seconds),
         texts,
         {'category': labels} if categories else {},
         encoder,

@@ -1,13 +1,10 @@
 r"""The Amazon product data of 2014, as published by McAuley et al."""
 
-import html
 import os
 import os.path as osp
-import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +13,8 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 from tqdm import tqdm
 
-from lgmrec_pyg.datasets.json_lines import (
-    read_json_lines,
-    read_reviews,
-    report_bad,
-    to_id,
-)
+from lgmrec_pyg.datasets.amazon.products import REVIEW_KEYS, read_product_texts
+from lgmrec_pyg.datasets.json_lines import read_reviews, report_bad
 from lgmrec_pyg.datasets.layout import read_ids
 from lgmrec_pyg.datasets.splits import k_core, random_split
 from lgmrec_pyg.encoders import SentenceEncoder, encode
@@ -38,9 +31,6 @@ FILES = {
     'text': 'categoryFiles/meta_{}.json.gz',
     'image': 'image_features/categoryFiles/image_features_{}.b',
 }
-REVIEW_KEYS = ('reviewerID', 'asin', 'overall', 'unixReviewTime')
-TEXT_KEYS = ('title', 'brand', 'categories', 'description')
-ASIN = re.compile(rb"""['"]asin['"]\s*:\s*u?['"]([^'"]*)['"]""")
 IMAGE = np.dtype([('asin', 'S10'), ('x', '<f4', (4_096,))])
 BLOCK_SIZE = 64
 CORE = 5
@@ -189,31 +179,6 @@ def raw_path(folder: str, name: str, kind: str) -> str:
     return osp.join(folder, 'raw', osp.basename(raw_url(name, kind)))
 
 
-def read_product_texts(path: str, asins: Collection[str]) -> dict[str, str]:
-    r"""Reads the texts of products from a :obj:`meta_*.json.gz` file."""
-    wanted = {asin.encode() for asin in asins}
-
-    def select(line: bytes) -> bool:
-        # To parse all of the other lines would take most of the time:
-        found = ASIN.findall(line)
-        return not found or not wanted.isdisjoint(found)
-
-    def convert(product: dict[str, Any]) -> tuple[str, str]:
-        return to_id(product['asin']), product_text(product)
-
-    texts: dict[str, str] = {}
-    for asin, text in read_json_lines(path, convert, select):
-        if text and asin in asins:
-            texts.setdefault(asin, text)
-    return texts
-
-
-def product_text(product: dict[str, Any]) -> str:
-    r"""Composes the text of a product from what it has."""
-    words = [word for key in TEXT_KEYS for word in _words(product.get(key))]
-    return ' '.join(html.unescape(' '.join(words)).split())
-
-
 def convert_image_features(
     source: str, target: str, asins: Sequence[str], progress: bool = True
 ) -> None:
@@ -241,9 +206,3 @@ def convert_image_features(
         raise ValueError(f"'{source}' needs to hold images of the items (got none)")
     num_good = len(asins) - len(rows) - len(bad)
     report_bad(source, 'images', ''.join(bad[:1]), num_good, len(bad))
-
-
-def _words(value: Any) -> list[str]:
-    if isinstance(value, (list, tuple)):
-        return [word for part in value for word in _words(part)]
-    return [value] if isinstance(value, str) else []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lgmrec_pyg.datasets import MultimodalDataset
 from lgmrec_pyg.datasets.amazon import conversion, convert_amazon
-from lgmrec_pyg.datasets.amazon.conversion import product_text
+from lgmrec_pyg.datasets.amazon.products import product_text
 from lgmrec_pyg.datasets.layout import read_interactions
 from lgmrec_pyg.graph import INTERACTS, describes, get_ids, validate_graph
 

@@ -18,11 +18,13 @@ from amazon_files import (
 
 from lgmrec_pyg.datasets.amazon.conversion import (
     BLOCK_SIZE,
-    REVIEW_KEYS,
     convert_image_features,
-    product_text,
     raw_path,
     raw_url,
+)
+from lgmrec_pyg.datasets.amazon.products import (
+    REVIEW_KEYS,
+    product_text,
     read_product_texts,
 )
 from lgmrec_pyg.datasets.json_lines import read_reviews
