@@ -58,6 +58,14 @@ FIGURES = {
     'serving': [
         Figure('rate', 'users_per_second', 'users per second', None, ('users', 'items'))
     ],
+    'scale': [
+        Figure('epoch', 'epoch_s', 's per epoch', 'edges', ('processes', 'shard')),
+        Figure(
+            'edge', 'us_per_edge', 'us per edge of an epoch', 'edges', ('processes',)
+        ),
+        Figure('step', 'step_ms', 'ms per step', 'edges', ('processes',)),
+        Figure('memory', 'peak_mib', 'peak MiB a process', 'edges', ('processes',)),
+    ],
     'cold_start': [Figure('recall', 'recall', 'Recall@20', None, ('data', 'case'))],
 }
 

@@ -1,3 +1,4 @@
+import argparse
 import importlib
 
 import pytest
@@ -53,10 +54,11 @@ def test_ingest_suite(tmp_path, kind):
     pytest.importorskip('pyarrow')
     from benchmarks import ingest
 
-    command = ['--rows', '3000', '--format', kind, '--candidates', 'stream', 'whole']
-    ingest.main([*command, '--device', 'cpu', '--no-plots', '--output', str(tmp_path)])
-    stream, whole = read_rows(str(tmp_path / 'ingest.csv'))
+    path = str(tmp_path / 'rows')
+    ingest.write_rows(path, kind, 3000, seed=0)
+    args = argparse.Namespace(threads=None, split='random', seed=0)
+    stream, whole = (ingest.measure(path, x, args) for x in ingest.CANDIDATES)
     for name in ('users', 'items', 'pairs'):
         assert stream[name] == whole[name]
-    assert 0 < int(stream['pairs']) < 3000  # Some repeat.
-    assert float(stream['peak_mib']) > float(stream['imported_mib']) > 0
+    assert 0 < stream['pairs'] < 3000  # Some repeat.
+    assert stream['peak_mib'] > stream['imported_mib'] > 0

@@ -1,0 +1,1 @@
+r"""How cost grows with the number of interactions, by mode and number of processes."""

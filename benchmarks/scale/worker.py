@@ -1,0 +1,123 @@
+r"""One process of one measurement, which writes what it found as JSON."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch_geometric.data import HeteroData
+
+from benchmarks.graphs import power_law_graph
+from benchmarks.harness import synchronize
+from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
+from benchmarks.scale.traffic import Traffic
+from lgmrec_pyg.graph import INTERACTS, describes, model_inputs
+from lgmrec_pyg.nn import RECOMMENDED, LGMRec
+from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
+from lgmrec_pyg.training import TrainingStep, keep_freed_memory
+from lgmrec_pyg.training.optimizer import default_optimizer
+
+FEATURES = {'text': 384, 'audio': 128}
+
+
+def make_graph(num_edges: int, seed: int) -> HeteroData:
+    r"""A graph of ten edges a user and fifty an item, with random features."""
+    graph = power_law_graph(num_edges, num_edges // 10, num_edges // 50, seed=seed)
+    data = HeteroData()
+    data['user'].num_nodes, data['item'].num_nodes = graph.size
+    data[INTERACTS].edge_index = graph.edge_index
+    item = torch.arange(graph.size[1])
+    for name, width in FEATURES.items():
+        data[name].x = torch.randn(len(item), width).div_(width**0.5)
+        data[describes(name)].edge_index = torch.stack([item, item])
+    return data
+
+
+def measure(task: dict[str, Any]) -> dict[str, float]:
+    r"""Builds graph and model, and trains a part of an epoch."""
+    torch.manual_seed(task['seed'])
+    keep_freed_memory()
+    with _processes(task) as (device, share):
+        imported = current_memory(device)
+        data = make_graph(task['edges'], task['seed']).to(device)
+        settings = RECOMMENDED.model if task['recommended'] else {}
+        model: Any = LGMRec.from_data(data, **settings).to(device)
+        sampler: Any = None
+        if task['mode'] == 'sampled':
+            sampler = SubgraphSampler(
+                data, task['num_neighbors'], batch_size=task['batch_size']
+            )
+            inputs = sampler.inputs
+        else:
+            sampler = TripletSampler.from_data(data, batch_size=task['batch_size'])
+            inputs = model_inputs(data)
+        model, inputs = share(model, inputs)
+        del data
+        step = TrainingStep(model, inputs, default_optimizer(model, 1e-3))
+        model.train()
+        reset_peak(device)
+        seconds, shuffled, sent = _time_steps(step, sampler, task, device)
+    median = float(torch.tensor(seconds, dtype=torch.double).median())
+    return {
+        'steps': len(seconds),
+        'epoch_steps': len(sampler),
+        'step_ms': 1e3 * median,
+        'epoch_s': shuffled + len(sampler) * median,
+        'sent_mib': sent / MIB,
+        'imported_mib': imported / MIB,
+        'peak_mib': peak_memory(device) / MIB,
+        'loss': task['loss'],
+    }
+
+
+def _time_steps(
+    step: TrainingStep, sampler: Any, task: dict[str, Any], device: torch.device
+) -> tuple[list[float], float, float]:
+    r"""Seconds of every step and of shuffling an epoch, and bytes sent in a step.
+
+    Sampling is part of a step. The first two steps are not timed: of the first, memory
+    and state are new, and the second one is watched.
+    """
+    seconds: list[float] = []
+    batches: Iterator[Any] | None = None
+    shuffled, traffic, started = 0.0, Traffic(task['processes']), time.perf_counter()
+    number = 0
+    while len(seconds) < task['min_steps'] or (
+        time.perf_counter() - started < task['budget'] and number < len(sampler)
+    ):
+        start = time.perf_counter()
+        batch = None if batches is None else next(batches, None)
+        if batch is None:
+            batches = iter(sampler)
+            batch = next(batches)
+            shuffled, start = time.perf_counter() - start, time.perf_counter()
+        watched = traffic if number == 1 else ExitStack()
+        with watched:
+            losses = step(*batch) if isinstance(batch, tuple) else step(batch)
+        synchronize(device)
+        if number > 1:
+            seconds.append(time.perf_counter() - start)
+        number += 1
+    task['loss'] = float(losses.total)
+    return seconds, shuffled, traffic.sent
+
+
+@contextmanager
+def _processes(task: dict[str, Any]) -> Iterator[tuple[torch.device, Any]]:
+    if task['processes'] == 1:
+        yield torch.device(task['device']), lambda *whole: whole
+        return
+    from lgmrec_pyg.distributed import parallel, processes, shard
+
+    with processes(task['device']) as (mesh, device), parallel(mesh, task['shard']):
+        yield device, shard
+
+
+if __name__ == '__main__':
+    task = json.loads(sys.argv[1])
+    if task['threads'] is not None:
+        torch.set_num_threads(task['threads'])
+    print(json.dumps(measure(task)))
