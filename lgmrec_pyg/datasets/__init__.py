@@ -15,6 +15,7 @@ from lgmrec_pyg.datasets.layout import (
     read_ids,
     read_interactions,
 )
+from lgmrec_pyg.datasets.mapped_features import map_item_features
 from lgmrec_pyg.datasets.movielens import graph_from_movielens
 from lgmrec_pyg.datasets.multimodal import MultimodalDataset
 from lgmrec_pyg.datasets.ogb import allow_ogb_files, load_ogb, save_ogb
@@ -45,6 +46,7 @@ __all__ = [
     'leave_one_out_split',
     'load_item_features',
     'load_ogb',
+    'map_item_features',
     'multi_hot',
     'random_split',
     'read_features',

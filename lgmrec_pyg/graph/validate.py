@@ -20,6 +20,7 @@ from lgmrec_pyg.graph.schema import (
 )
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+ROWS = 2**16
 
 
 def validate_graph(data: HeteroData) -> None:
@@ -80,9 +81,12 @@ def _check_features(data: HeteroData, modality: str) -> None:
             f"'x' of node type '{modality}' needs to be a dense two-dimensional "
             f'floating-point tensor of at least 16 bits (got {_summary(x)})'
         )
-    finite = x.isfinite()
-    if not finite.all():
+    for start in range(0, len(x), ROWS):  # They may be larger than memory.
+        finite = x[start : start + ROWS].isfinite()
+        if finite.all():
+            continue
         row, column = (~finite).nonzero()[0].tolist()
+        row += start
         raise ValueError(
             f"'x' of node type '{modality}' needs to be finite "
             f'(got {x[row, column].item()} in row {row}, column {column})'
