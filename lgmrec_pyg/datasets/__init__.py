@@ -19,6 +19,7 @@ from lgmrec_pyg.datasets.mapped_features import map_item_features
 from lgmrec_pyg.datasets.movielens import graph_from_movielens
 from lgmrec_pyg.datasets.multimodal import MultimodalDataset
 from lgmrec_pyg.datasets.ogb import allow_ogb_files, load_ogb, save_ogb
+from lgmrec_pyg.datasets.recbole import graph_from_recbole
 from lgmrec_pyg.datasets.splits import (
     k_core,
     leave_one_out_split,
@@ -41,6 +42,7 @@ __all__ = [
     'graph_from_amazon',
     'graph_from_interactions',
     'graph_from_movielens',
+    'graph_from_recbole',
     'graph_from_yelp',
     'k_core',
     'leave_one_out_split',

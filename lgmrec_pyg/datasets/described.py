@@ -39,6 +39,21 @@ def graph_of_described_items(
         catalog=list(texts) if all_items else None,
         **kwargs,
     )
+    return describe_items(data, texts, labels, encoder, cache)
+
+
+def describe_items(
+    data: HeteroData,
+    texts: Mapping[Any, str],
+    labels: Mapping[str, Mapping[Any, Sequence[str]]],
+    encoder: Callable[[list[str]], Any] | None,
+    cache: str | None,
+) -> HeteroData:
+    r"""Adds texts and labels of items to a graph, as modalities.
+
+    Raises:
+        ValueError: If they describe none of the items.
+    """
     ids = IdMap.of(data, ITEM).ids
     described = texts.keys() | {id_ for found in labels.values() for id_ in found}
     if described and described.isdisjoint(ids):

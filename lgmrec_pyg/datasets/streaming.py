@@ -94,7 +94,7 @@ def stream_table(
         key.sort()
     else:
         order = torch.from_numpy(key.argsort(kind='stable'))
-        key = key[order]
+        key = key[order.numpy()]
         columns_left = [None if x is None else x[order] for x in columns_left]
     edge_index = np.empty((2, len(key)), dtype=np.int64)
     np.divmod(key, len(item_ids), out=(edge_index[0], edge_index[1]))

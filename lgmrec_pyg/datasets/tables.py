@@ -118,7 +118,7 @@ def join_splits(parts: dict[int, InteractionTable]) -> InteractionTable:
             known = [ids.astype(str).astype(object) for ids in known]
         ids = np.unique(np.concatenate(known))
         pairs = zip(known, tables, strict=True)
-        places = [np.searchsorted(ids, x)[table.edge_index[side]] for x, table in pairs]
+        places = [np.searchsorted(ids, x)[y.edge_index[side].numpy()] for x, y in pairs]
         rows.append(np.concatenate(places))
         all_ids.append(ids)
     rest = [

@@ -185,3 +185,10 @@ def test_only_large_files_are_read_in_parts(
     assert is_large(tmp_path)
     assert not is_large(tmp_path / 'missing.csv')
     assert not is_large(torch.zeros(2, 3))
+
+
+def test_one_row(tmp_path: Path) -> None:
+    path = tmp_path / 'one.csv'
+    path.write_text('user_id,item_id,time\nu,i,3\n')
+    for timestamp in (None, 'time'):
+        assert stream_table(path, timestamp).edge_index.tolist() == [[0], [0]]
