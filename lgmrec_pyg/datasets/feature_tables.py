@@ -12,13 +12,14 @@ import torch
 from pandas.api.types import is_list_like
 from torch import Tensor
 
+from lgmrec_pyg.datasets.files import opened
 from lgmrec_pyg.datasets.frames import is_path, read_frame, to_frame
 from lgmrec_pyg.datasets.layout import read_ids
 from lgmrec_pyg.graph import ITEM, USER, as_ids
 from lgmrec_pyg.storage import atomic_write, reading
 
 ENDINGS = ('.npz', '.npy', '.parquet', '.csv', '.tsv')
-BRACKETS = re.compile(r'[][(),;]')
+PUNCTUATION = re.compile(r'[][,;]')
 ID_NAMES = ('item_ids', 'ids')
 ID_COLUMNS = ('item_id', 'id', 'Unnamed: 0')
 MAX_RATIO = 500  # Only next to nothing but zeros is compressed to less.
@@ -95,7 +96,9 @@ def read_feature_tables(
                 f"'{folder}' needs to hold features, one file '<modality>.npz' per "
                 f'modality, or one of {ENDINGS[1:]} (got none)'
             )
-    if not isinstance(features, Mapping) or {USER, ITEM, ''} & features.keys():
+    modalities = features if isinstance(features, Mapping) else {'': None}
+    is_text = all(isinstance(name, str) for name in modalities)
+    if not is_text or {USER, ITEM, ''} & modalities.keys():
         raise ValueError(
             f"'features' needs to be a dictionary from modalities other than '{USER}' "
             f"and '{ITEM}' to features, or the path of a folder (got {features!r:.50})"
@@ -111,6 +114,7 @@ def _read_table(
 ) -> FeatureTable:
     name = f"'features' of '{modality}'"
     columns: Any = None
+    value = value.to_frame() if isinstance(value, pd.Series) else value
     has_index = isinstance(value, pd.DataFrame)
     if is_path(value):
         name, value = f"{name} in '{os.fspath(value)}'", _read_path(value, item)
@@ -169,8 +173,9 @@ def _first(frame: pd.DataFrame) -> Any:
 def _to_rows(name: str, rows: Any) -> Tensor:
     try:
         if isinstance(rows, list) and all(isinstance(row, str) for row in rows):
-            rows = [BRACKETS.sub(' ', row).split() for row in rows]
-            rows = [np.array(row, dtype=np.float32) for row in rows]
+            # Without brackets, a comma may be that of a decimal fraction.
+            rows = [PUNCTUATION.sub(' ', x) if '[' in x else x for x in rows]
+            rows = [np.array(row.split(), dtype=np.float32) for row in rows]
         if isinstance(rows, list):
             rows = [np.array(x) if isinstance(x, np.ndarray) else x for x in rows]
             rows = torch.stack([torch.as_tensor(row).float().flatten() for row in rows])
@@ -211,14 +216,19 @@ def _read_npy(path: Any) -> Any:
     path = osp.expanduser(os.fspath(path))
     if not path.endswith('.npy'):
         return read_ids(path)
-    with reading(path, "an array, saved via 'numpy.save'"):
-        return np.load(path, mmap_mode='r', allow_pickle=False)
+    with opened(path) as file, reading(path, "an array, saved via 'numpy.save'"):
+        # A map is never larger than its file, whatever the header says:
+        return np.array(np.load(file.name, mmap_mode='r', allow_pickle=False))
 
 
 def _read_npz(path: str) -> tuple[np.ndarray, np.ndarray]:
     needs = "saved via 'numpy.savez(path, ids=ids, x=x)'"
-    with reading(path, needs), np.load(path, allow_pickle=False) as file:
+    with (
+        opened(path) as source,
+        reading(path, needs),
+        np.load(source.name, allow_pickle=False) as file,
+    ):
         size = sum(member.file_size for member in file.zip.infolist())
-        if size > max(MAX_SMALL, MAX_RATIO * osp.getsize(path)):
+        if size > max(MAX_SMALL, MAX_RATIO * osp.getsize(source.name)):
             raise ValueError(f'got {size:,} bytes packed into next to none')
         return file['ids'], file['x']

@@ -1,5 +1,6 @@
 r"""Tables in the forms that people have them, as data frames."""
 
+import json
 import os
 import os.path as osp
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,7 +132,8 @@ def to_frame(table: Any, columns: Columns | None, name: str) -> pd.DataFrame:
     if hasattr(table, 'to_pandas'):
         table = table.to_pandas()
     elif isinstance(table, (list, Mapping)) or kind in tuple('OUSV'):
-        table = pd.DataFrame(table)
+        with reading(name.strip("'"), 'rows of equally many fields'):
+            table = pd.DataFrame(_checked(table))
     elif columns is not None and not isinstance(table, pd.DataFrame):
         table = _matrix_to_frame(table, columns)
     if not isinstance(table, pd.DataFrame):
@@ -141,10 +143,18 @@ def to_frame(table: Any, columns: Columns | None, name: str) -> pd.DataFrame:
     names = list(dict.fromkeys(columns.values()))
     if isinstance(table.columns, pd.RangeIndex) and table.shape[1] == len(names):
         table = table.set_axis(names, axis=1)
-    if not set(names).isdisjoint(table.index.names):
+    if not {*names}.difference(table.columns).isdisjoint(table.index.names):
         table = table.reset_index()
     check_columns(name, list(table.columns), columns)
     return table[names].reset_index(drop=True).rename_axis('row')
+
+
+def _checked(rows: Any) -> Any:
+    if isinstance(rows, list) and all(isinstance(row, (list, tuple)) for row in rows):
+        lengths = {len(row) for row in rows}
+        if len(lengths) > 1:  # Short ones would be filled up.
+            raise ValueError(f'got rows of {sorted(lengths)[:5]} fields')
+    return rows
 
 
 def _matrix_to_frame(matrix: Any, columns: Columns) -> Any:
@@ -189,6 +199,10 @@ def _read_file(
     with reading(path, TEXT):
         text = decompressed(file)
         is_json = starts_with(text, b'{')
+        is_list = starts_with(text, b'[{')
+        records = pd.DataFrame(json.load(text)) if is_list else None
+    if records is not None:
+        return iter([to_frame(records, columns, f"'{path}'")])
     if not is_json:
         return read_text(path, text, columns, separator, texts)
     if columns is None:

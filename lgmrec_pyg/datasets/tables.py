@@ -158,7 +158,13 @@ def merge_repeated(table: InteractionTable) -> InteractionTable:
 
 
 def _factorize(name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    codes, values = column.factorize()
+    try:
+        codes, values = column.factorize()
+    except TypeError as error:
+        raise ValueError(
+            f"{name} needs to hold ids in column '{column.name}' (got "
+            f'{column.iloc[0]!r:.50})'
+        ) from error
     # The code of missing values is -1, the last entry:
     missing = np.append(np.asarray(values == ''), True)[codes]
     _check(name, column, ~missing, 'ids')

@@ -172,7 +172,7 @@ def kind_of(value: Any) -> str:
 def _as_plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, bytes):
+    if isinstance(value, bytes) and b'\0' not in value:
         with suppress(UnicodeDecodeError):
             return value.decode()
     # Larger ones may stand for one of several integers.

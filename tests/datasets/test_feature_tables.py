@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from file_server import FileServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgmrec_pyg.datasets import load_item_features, save_item_features
+from lgmrec_pyg.datasets import DownloadError, load_item_features, save_item_features
 from lgmrec_pyg.datasets.feature_tables import read_feature_tables
 
 ROWS = [[1.0, 2.0], [3.0, 4.5]]
@@ -38,6 +39,7 @@ IDS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1) | st.lists(
         pd.DataFrame({'asin': ['a', 'b'], 'x': ['[1.  2.]', '[3., 4.5]']}),
         pd.DataFrame({'x': [torch.tensor(x) for x in ROWS]}, index=['a', 'b']),
         pd.DataFrame({'x': ['1 2', '3 4.5']}, index=['a', 'b']),
+        pd.Series(ROWS, index=['a', 'b']),
         (['a', 'b'], torch.tensor(ROWS)),
         (['a', 'b'], torch.tensor(ROWS, dtype=torch.bfloat16)),
         (pd.Series(['a', 'b']), np.array(ROWS, dtype=np.float16)),
@@ -198,6 +200,12 @@ def test_read_feature_tables_of_paths(tmp_path: Path) -> None:
         ),
         (pd.DataFrame({'id': ['a', 'b'], 'x': ['1', 'y']}), 'real numbers (could not'),
         (pd.DataFrame({'x': [1, 2], 'y': ['u', 'v']}), 'real numbers (could not'),
+        (pd.DataFrame({'id': ['a'], 'x': ['1,5']}), 'real numbers (could not convert'),
+        (pd.DataFrame({'id': ['a'], 'x': ['[1 ... 2]']}), 'real numbers (could not'),
+        (pd.DataFrame({'id': ['a', 'b'], 'x': [[1], None]}), 'rows of real numbers'),
+        (pd.DataFrame({'id': ['a', 'b'], 'x': [[1], [1, 2]]}), 'equally long rows'),
+        (np.full((2, 2), np.nan), '(got ndarray)'),
+        ((['a', 'b'], np.full((2, 2), np.nan)), "finite (got nan for item 'a'"),
         (pd.DataFrame({'x': []}, index=[], dtype=object), 'of shape [0, *] (got [0'),
         (pd.DataFrame(index=['a', 'b']), 'of shape [2, *] (got [2, 0])'),
         (
@@ -224,7 +232,7 @@ def test_read_feature_tables_errors(value: Any, message: str) -> None:
 
 
 def test_read_feature_tables_of_other_things(tmp_path: Path) -> None:
-    for features in [{'user': {'a': [1]}}, {'': {'a': [1]}}, [1]]:
+    for features in [{'user': {'a': [1]}}, {'': {'a': [1]}}, {3: {'a': [1]}}, [1]]:
         with pytest.raises(ValueError, match='modalities other than'):
             read_feature_tables(features)
     with pytest.raises(FileNotFoundError, match=r"one file '<modality>\.npz' per"):
@@ -352,3 +360,17 @@ def test_read_feature_tables_takes_no_memory_out_of_proportion(tmp_path: Path) -
     x = np.zeros((1000, 1000), np.float32)
     np.savez_compressed(path, ids=np.arange(1000), x=x)
     assert np.array_equal(read_feature_tables(tmp_path)['text'].x, x)
+
+
+def test_read_feature_tables_of_addresses(tmp_path: Path) -> None:
+    save_item_features(tmp_path, {'text': (['a', 'b'], ROWS)})
+    np.save(tmp_path / 'x.npy', np.array(ROWS))
+    files = {f'/{path.name}': path.read_bytes() for path in tmp_path.iterdir()}
+    with FileServer(files) as server:
+        for value in (f'{server.url}/text.npz', (['a', 'b'], f'{server.url}/x.npy')):
+            table = read_feature_tables({'text': value})['text']
+            assert (table.ids.tolist(), table.x.tolist()) == (['a', 'b'], ROWS)
+    for name in ('text.npz', 'text.csv', 'text.parquet'):
+        address = f'https://127.0.0.1:9/{name}'
+        with pytest.raises(DownloadError, match=f"'{address}' could not be reached"):
+            read_feature_tables({'text': address})

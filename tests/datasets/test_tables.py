@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,12 @@ def test_read_interaction_table_keeps_words_for_missing_values(tmp_path: Path) -
         (b'user_id,item_id\n1,\xe4\n', "can't decode byte 0xe4"),
         ('user_id,item_id\n1,a\n'.encode('utf-16-le'), "columns ['u\\x00s"),
         (b'user_id,item_id\n', 'needs to hold interactions (got none)'),
+        (b'<!DOCTYPE html>\n<html>Sign in</html>', "one column 'user_id'"),
+        (b'sep=;\nuser_id;item_id\n1;2\n', "columns ['sep=', ''])"),
+        (b'user_id, item_id\n1, 2\n', "columns ['user_id', ' item_id'])"),
+        (b'{"user_id": {"$oid": "a"}, "item_id": 2}', "got {'$oid': 'a'})"),
+        (b'[{"user_id": ["a"], "item_id": 2}]', "'user_id' (got ['a'])"),
+        (b'[{"user_id": "a"', 'undamaged text'),
     ],
 )
 def test_read_interaction_table_of_malformed_texts(
@@ -314,6 +321,7 @@ def test_read_interaction_table_names_lines(tmp_path: Path) -> None:
 
 
 NAMES = ['user_id', 'item_id']
+UUIDS = [str(UUID(int=2)), str(UUID(int=1))]
 PAIRS = [('u', 10), ('v', 30), ('v', 10)]
 IN_LIBRARIES = {
     'rows': lambda pd, pl, pa: PAIRS,
@@ -580,3 +588,73 @@ def test_read_timestamps_errors() -> None:
         ValueError, match=r"hold dates in column 'at' \(got '07/25/2013'"
     ):
         read_interaction_table(frame, **options)
+
+
+@pytest.mark.parametrize(
+    ('source', 'message'),
+    [
+        ([(1, 2), (3,)], 'rows of equally many fields (got rows of [1, 2] fields)'),
+        ([make_frame()], 'rows of equally many fields'),
+        ({'user_id': [1, 2], 'item_id': [3]}, 'rows of equally many fields'),
+        ({'user_id': [[1]], 'item_id': [3]}, "hold ids in column 'user_id' (got [1])"),
+        (pd.Series([1, 2]), '(got Series)'),
+        (((u, 1) for u in range(3)), '(got generator)'),
+        (np.zeros((2, 2, 2), dtype=int), '(got Tensor)'),
+        ([], "one column 'user_id'"),
+    ],
+)
+def test_read_interaction_table_of_malformed_objects(source: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)) as info:
+        read_interaction_table(source)
+    assert str(info.value).startswith("'interactions' needs to ")
+
+
+def test_read_interaction_table_with_ids_as_index_and_column() -> None:
+    frame = make_frame().set_index('user_id', drop=False)
+    assert read_interaction_table(frame).user_ids.tolist() == ['u', 'v']
+
+
+@pytest.mark.parametrize(
+    ('values', 'expected'),
+    [
+        (lambda pa: pa.array([b'b', b'a']), ['b', 'a']),
+        (lambda pa: pa.array([UUID(int=2).bytes, UUID(int=1).bytes], pa.uuid()), UUIDS),
+        (lambda pa: pa.array([Decimal(5), Decimal(3)], pa.decimal128(38, 0)), [5, 3]),
+        (lambda pa: pa.array(['b', 'a']).dictionary_encode(), ['b', 'a']),
+        (lambda pa: pa.array(['b', 'a'], pa.large_string()), ['b', 'a']),
+        (lambda pa: pa.array([2, 1], pa.uint8()), [2, 1]),
+        (lambda pa: pa.array([2.0, 1.0]), [2, 1]),
+        (lambda pa: pa.array([[1], [2]]), None),
+        (lambda pa: pa.array([UUID(int=1).bytes] * 2, pa.binary(16)), None),
+        (lambda pa: pa.array([2**63, 1], pa.uint64()), None),
+        (lambda pa: pa.array([1.5, 1.0]), None),
+        (lambda pa: pa.array([1, None]), None),
+    ],
+)
+def test_read_interaction_table_of_parquet_types(
+    tmp_path: Path, values: Any, expected: list | None
+) -> None:
+    pa, pq = pytest.importorskip('pyarrow'), pytest.importorskip('pyarrow.parquet')
+    pq.write_table(pa.table({'user_id': values(pa), 'item_id': [8, 7]}), tmp_path / 'a')
+    if expected is None:
+        with pytest.raises(ValueError, match='user_id'):
+            read(tmp_path / 'a')
+    else:
+        assert read(tmp_path / 'a') == sorted(zip(expected, [8, 7], strict=True))
+
+
+def test_read_interaction_table_of_parts_by_day(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip('pyarrow'), pytest.importorskip('pyarrow.parquet')
+    for year, table in {
+        2024: {'user_id': pa.array([1, 2], pa.int32()), 'item_id': ['a', 'b']},
+        2023: {'item_id': ['c'], 'user_id': pa.array([1], pa.int64())},
+    }.items():
+        (tmp_path / f'year={year}/month=1').mkdir(parents=True)
+        pq.write_table(pa.table(table), tmp_path / f'year={year}/month=1/0.parquet')
+    table = read_interaction_table(tmp_path, timestamp='year')
+    assert table.time is not None
+    assert table.edge_index.tolist() == [[0, 0, 1], [0, 2, 1]]
+    assert table.time.tolist() == [2024, 2023, 2024]
+    (tmp_path / 'year=2023/month=1/1.csv').write_text('user_id,item_id\n')
+    with pytest.raises(FileNotFoundError, match='files of one kind'):
+        read_interaction_table(tmp_path)
