@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from lgmrec_pyg.training import TrainingStep, keep_freed_memory
 from lgmrec_pyg.training.optimizer import default_optimizer
 
 FEATURES = {'text': 384, 'audio': 128}
+WARM_UP = 2
 
 
 def make_graph(num_edges: int, seed: int) -> HeteroData:
@@ -78,31 +79,35 @@ def _time_steps(
 ) -> tuple[list[float], float, float]:
     r"""Seconds of every step and of shuffling an epoch, and bytes sent in a step.
 
-    Sampling is part of a step. The first two steps are not timed: of the first, memory
+    Sampling is part of a step. The first two steps do not count: for the first, memory
     and state are new, and the second one is watched.
     """
     seconds: list[float] = []
     batches: Iterator[Any] | None = None
-    shuffled, traffic, started = 0.0, Traffic(task['processes']), time.perf_counter()
-    number = 0
-    while len(seconds) < task['min_steps'] or (
-        time.perf_counter() - started < task['budget'] and number < len(sampler)
-    ):
+    shuffled, traffic, number = 0.0, Traffic(task['processes']), WARM_UP
+    while len(seconds) < number:
         start = time.perf_counter()
         batch = None if batches is None else next(batches, None)
         if batch is None:
             batches = iter(sampler)
             batch = next(batches)
             shuffled, start = time.perf_counter() - start, time.perf_counter()
-        watched = traffic if number == 1 else ExitStack()
-        with watched:
+        with traffic if len(seconds) == 1 else nullcontext():
             losses = step(*batch) if isinstance(batch, tuple) else step(batch)
         synchronize(device)
-        if number > 1:
-            seconds.append(time.perf_counter() - start)
-        number += 1
+        seconds.append(time.perf_counter() - start)
+        if len(seconds) == WARM_UP:
+            number += _number_of_steps(seconds[-1], len(sampler), task)
     task['loss'] = float(losses.total)
-    return seconds, shuffled, traffic.sent
+    return seconds[WARM_UP:], shuffled, traffic.sent
+
+
+def _number_of_steps(seconds: float, epoch_steps: int, task: dict[str, Any]) -> int:
+    number = min(int(task['budget'] / seconds), epoch_steps)
+    agreed = torch.tensor(max(number, task['min_steps']))
+    if task['processes'] > 1:  # All have to take the same.
+        torch.distributed.all_reduce(agreed, torch.distributed.ReduceOp.MAX)
+    return int(agreed)
 
 
 @contextmanager
