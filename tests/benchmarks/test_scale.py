@@ -7,6 +7,8 @@ import torch.distributed as dist
 
 from benchmarks.plot import read_rows
 from benchmarks.scale.__main__ import main
+from benchmarks.scale.needs import bytes_of_parts, needs
+from benchmarks.scale.needs import main as print_needs
 from benchmarks.scale.traffic import Traffic
 from benchmarks.scale.worker import make_graph, measure
 from lgmrec_pyg.graph import validate_graph
@@ -79,3 +81,39 @@ def test_traffic_of_collectives(tmp_path: Any) -> None:
             assert traffic.sent == expected
     finally:
         dist.destroy_process_group()
+
+
+def test_needs_of_a_billion_edges() -> None:
+    constants = bytes_of_parts()
+    assert constants['node'] == 64 * 4
+    assert constants['features'] == (384 + 128) * 4
+    # Pairs, and in both directions a column and a weight; then what nodes have.
+    assert 2 * 8 + 2 * (8 + 4) < constants['edge'] < 42
+    rows = [
+        {'edges': 1e7, 'us_per_edge': 36.0, 'sent_mib': 0.0, 'processes': 1},
+        {'edges': 1e6, 'us_per_edge': 72.0, 'sent_mib': 3.0, 'processes': 2},
+    ]
+    rows = [{**row, 'candidate': 'sampled', 'error': ''} for row in rows]
+    got = needs(1e9, 1e8, 2e7, 4, constants, rows)
+    tables = 3 * 1.2e8 * 256 / 2**30
+    assert got['tables and Adam, GiB'] == pytest.approx(tables)
+    assert got['tables a process, 4 by columns or rows'] == pytest.approx(tables / 4)
+    assert got['features, GiB'] == pytest.approx(2e7 * 2048 / 2**30)
+    layers = 2 + 2 + 2  # Of ids and of two modalities, forward and backward.
+    sent = 2 * layers * 1.2e8 * 256 * 3 / 4 / 2**30
+    name = 'sent a step by a process, full graph by rows, GiB'
+    assert got[name] == pytest.approx(sent)
+    assert got['hours an epoch, sampled, as in 1 of 1e+07'] == pytest.approx(10)
+    name = 'sent a step by a process, sampled, as in 2 of 1e+06, GiB'
+    assert got[name] == pytest.approx(3 / 1024)
+
+
+def test_needs_are_printed(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / 'scale.json'
+    row = {'edges': 1e6, 'us_per_edge': 36.0, 'sent_mib': 0.0, 'processes': 1}
+    path.write_text(json.dumps([{**row, 'candidate': 'sampled', 'error': ''}]))
+    print_needs(['--edges', '1e9', '--measured', str(path)])
+    out = capsys.readouterr().out
+    assert out.startswith('Computed, not measured')
+    assert 'hours an epoch, sampled, as in 1 of 1e+06' in out
+    assert out.splitlines()[-1].split()[-1] == '10'
