@@ -1,3 +1,4 @@
+import re
 import sys
 import warnings
 from typing import Annotated
@@ -7,6 +8,7 @@ import typer
 from lgmrec_pyg import __version__
 
 WRONG_USE, FAILED = 2, 1
+ARGUMENT = re.compile(r"argument '(\w+)'")
 
 RunFolder = Annotated[str, typer.Argument(help="The folder of a run, as 'fit' saves.")]
 
@@ -67,7 +69,8 @@ def say(message: str) -> None:
 
 
 def _stop(error: Exception, code: int) -> None:
-    say(f'Error: {error}')
+    # What Python calls an argument is an option here.
+    say('Error: ' + ARGUMENT.sub(r'option --\1', str(error)))
     sys.exit(code)
 
 

@@ -13,7 +13,7 @@ from lgmrec_pyg import training
 from lgmrec_pyg.cli.app import say
 from lgmrec_pyg.cli.data import load_data
 from lgmrec_pyg.evaluation import Evaluator
-from lgmrec_pyg.graph import INTERACTS
+from lgmrec_pyg.graph import INTERACTS, modalities
 from lgmrec_pyg.reporting import Catalogue, Run, find_preset, results_table, run_record
 from lgmrec_pyg.reporting.accuracy import popularity, withheld_split
 from lgmrec_pyg.reporting.run import RECORD
@@ -153,7 +153,12 @@ def fit(
     graph = chosen.transform(data).to(place)
     sizes = {} if embedding_dim is None else {'embedding_dim': embedding_dim}
     net = getattr(nn, model).from_data(graph, **chosen.model | sizes).to(place)
-    say(f'Trains {net} on {place}, for {data[INTERACTS].edge_index.size(1):,} pairs')
+    if not modalities(data):
+        say('There are no --features: items are told apart by their ids alone')
+    say(
+        f'Trains {net} by {data[INTERACTS].edge_index.size(1):,} pairs on {place}, for '
+        f'{epochs} epochs, or until {patience} evaluations bring nothing better'
+    )
     setup = time.perf_counter() - start
     history = training.fit(
         net,

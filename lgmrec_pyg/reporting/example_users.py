@@ -51,7 +51,7 @@ def make_card(run: Run, item: int, is_hit: bool = False) -> Card:
         is_hit (bool, optional): Whether it was withheld from training.
             (default: :obj:`False`)
     """
-    key = run.recommender.items.ids[item]
+    key = run.recommender.items.decode([item])[0]
     entry = run.catalogue[key]
     image = thumbnail(entry.image) if entry.image else None
     return Card(str(key), entry.title, image, is_hit)
@@ -81,7 +81,7 @@ def example_users(run: Run, num_users: int = 6, k: int = 8) -> list[Example]:
         recommended = [make_card(run, i, i in hits) for i in items.tolist() if i >= 0]
         out.append(
             Example(
-                str(known.users.ids[user]),
+                str(known.users.decode([user])[0]),
                 int(degree[user]),
                 [make_card(run, i) for i in history],
                 recommended,

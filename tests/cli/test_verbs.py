@@ -231,6 +231,7 @@ def test_a_killed_run_is_resumed(tmp_path, capsys, monkeypatch):
 
 WRONG = {
     'no such file': (1, ['fit', 'clicks.csv'], "'clicks.csv' needs to be a table"),
+    'column': (2, ['fit', 'clicks.csv', '--user', 'x'], 'that the option --user names'),
     'model': (2, ['fit', 'synthetic-tiny', '--model', 'X'], "one of ['LGMRec', "),
     'preset': (2, ['fit', 'synthetic-tiny', '--preset', 'X'], "'preset' needs to be"),
     'epochs': (2, ['fit', 'synthetic-tiny', '--epochs', '0'], "'epochs' needs to be"),
@@ -252,6 +253,8 @@ WRONG = {
 def test_errors_are_messages(run, tmp_path, monkeypatch, capsys, name):
     monkeypatch.chdir(tmp_path)
     code, args, message = WRONG[name]
+    if name == 'column':
+        (tmp_path / 'clicks.csv').write_text('who,item_id\na,b\n')
     args = [str(run) if x == 'RUN' else x for x in args]
     assert lgmrec(*args) == code
     err = capsys.readouterr().err

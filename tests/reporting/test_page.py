@@ -117,6 +117,15 @@ def test_runs_are_compared_by_the_same_users(folder):
     assert text.count('Popularity') < 8  # Of the same data, once.
 
 
+def test_published_numbers_stand_beside_their_data(tmp_path):
+    run = finished_run('LightGCN', epochs=1)
+    run.record['dataset']['name'] = 'baby'
+    report(run, tmp_path / 'x.html')
+    text = ' '.join(Document((tmp_path / 'x.html').read_text()).text)
+    assert 'Guo et al., AAAI 2024' in text
+    assert '0.1002' in text
+
+
 @pytest.mark.parametrize('name', ['one.html', 'two.html'])
 @pytest.mark.parametrize('flags', [(), ('--force-dark-mode', '--window-size=390,800')])
 def test_in_a_browser(folder, tmp_path, name, flags):
