@@ -71,13 +71,13 @@ class Hostile:
             for name, width in self.widths.items()
             if draw.random() < 0.8
         }
-        body = {
+        bodies: dict[str, dict[str, Any]] = {
             '/recommend': {'user': ids[0], 'items': ids, 'include_seen': True},
             '/recommend/history': {'items': ids},
             '/similar': {'item': ids[0], 'exclude': ids},
             '/new-item': {'features': features},
-        }[path]
-        return path, body | {'k': draw.choice([1, 20, 1000])}
+        }
+        return path, bodies[path] | {'k': draw.choice([1, 20, 1000])}
 
     def mutated(self, value: Any, depth: int = 0) -> Any:
         r"""The same with something else somewhere in it."""

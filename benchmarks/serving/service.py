@@ -128,10 +128,11 @@ def write_run(
 def write_run_with_graph(folder: str, preset: str = 'tiny') -> dict[str, int]:
     r"""Writes a graph and drawn embeddings of it; returns the widths of features."""
     data = SyntheticMultimodal(preset)[0]
-    sizes = [int(data[kind].num_nodes or 0) for kind in (USER, ITEM)]
-    user_emb, item_emb = draw_embeddings(*sizes, 16)
+    num_users, num_items = (int(data[x].num_nodes or 0) for x in (USER, ITEM))
+    user_emb, item_emb = draw_embeddings(num_users, num_items, 16)
+    seen = draw_pairs(num_users, num_items, 5)
     save_graph(data, os.path.join(folder, 'graph.safetensors'))
-    recommender = Recommender(user_emb, item_emb, seen=draw_pairs(*sizes, 5))
+    recommender = Recommender(user_emb, item_emb, seen=seen)
     recommender.save(os.path.join(folder, 'embeddings.safetensors'))
     return {name: data[name].num_features for name in ('image', 'text')}
 

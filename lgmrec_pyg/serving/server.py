@@ -1,7 +1,10 @@
 import logging
 import os
+import signal
 import sys
+import threading
 from functools import partial
+from multiprocessing import parent_process
 from typing import Any
 
 from lgmrec_pyg.serving.app import create_app
@@ -89,7 +92,7 @@ def serve(
         server_header=False,
         limit_concurrency=max_connections,
         timeout_graceful_shutdown=10,
-        timeout_worker_healthcheck=60,
+        timeout_worker_healthcheck=300,  # Imports take long on a busy machine.
     )
     if several:  # By spawn, as PyTorch hangs in a child forked after a parallel region.
         parent = Multiprocess(config, [config.bind_socket()])
@@ -103,8 +106,16 @@ def serve(
 def _in_worker(make: Any) -> Any:
     from uvicorn.config import STARTUP_FAILURE
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         return make()
     except (ImportError, OSError, ValueError) as error:
         logger.error('%s', error)
         sys.exit(STARTUP_FAILURE)  # The parent then stops, instead of trying forever.
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
