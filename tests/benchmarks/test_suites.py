@@ -62,3 +62,14 @@ def test_ingest_suite(tmp_path, kind):
         assert stream[name] == whole[name]
     assert 0 < stream['pairs'] < 3000  # Some repeat.
     assert stream['peak_mib'] > stream['imported_mib'] > 0
+
+
+def test_sampled_suite(tmp_path, monkeypatch):
+    monkeypatch.delenv('LGMREC_DATA', raising=False)
+    from benchmarks import sampled
+
+    command = ['--quick', '--device', 'cpu', '--seeds', '1', '--no-plots']
+    sampled.main([*command, '--presets', 'recommended', '--output', str(tmp_path)])
+    whole, part = read_rows(str(tmp_path / 'sampled.csv'))
+    assert (whole['mode'], part['mode']) == ('whole', 'sampled')
+    assert float(part['Recall@20']) > 0.9 * float(whole['Recall@20']) > 0.5

@@ -9,7 +9,7 @@ from lgmrec_pyg.ops import matmul
 from lgmrec_pyg.ops._infonce import at_least_single
 
 CHUNK_ELEMENTS = 1 << 21  # 8 MB of similarities.
-NUM_KEYS = 4096
+NUM_KEYS = 2048
 
 
 def sampled_infonce(
@@ -47,7 +47,7 @@ def sampled_infonce(
             :math:`(S)`.
         temperature (float): The temperature :math:`\tau`.
         num_keys (int, optional): The number of keys to hold anchors against.
-            (default: :obj:`4096`)
+            (default: :obj:`2048`)
     """
     single = at_least_single(anchors.dtype)
     positives, place, size = F.embedding(index, keys), index, keys.size(0)
