@@ -33,7 +33,7 @@ from lgmrec_pyg.distributed import (
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import model_inputs
-from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.training import fit, keep_freed_memory
 
 parser = arguments()
@@ -42,6 +42,12 @@ parser.add_argument(
     default='batch',
     choices=['batch', 'columns', 'rows'],
     help='what every process holds a part of',
+)
+parser.add_argument(
+    '--num-neighbors',
+    type=int,
+    nargs='+',
+    help='train on parts of the graph, with so many neighbors a hop',
 )
 parser.add_argument('--export', help='folder for embeddings and top items')
 args = parse_args(parser)
@@ -57,17 +63,23 @@ with processes(args.device) as (mesh, device), parallel(mesh, args.shard) as her
         dist.barrier()
     data = data.to(device)
     evaluators = {split: Evaluator.from_data(data, split) for split in ['val', 'test']}
-    sampler = TripletSampler.from_data(data, batch_size=args.batch_size)
+    sampler: SubgraphSampler | TripletSampler
+    if args.num_neighbors is None:
+        sampler = TripletSampler.from_data(data, batch_size=args.batch_size)
+        inputs = model_inputs(data)
+    else:
+        sampler = SubgraphSampler(data, args.num_neighbors, args.batch_size)
+        inputs = sampler.inputs
     seed_everything(args.seed)  # The same in all: weights, batches and noise.
     whole = build_model(args, data).to(device)
-    model, inputs = shard(whole, model_inputs(data))
+    model, own_inputs = shard(whole, inputs)
     if is_first:
         print(data, sampler, *evaluators.values(), whole, sep='\n')
     setup_seconds = time.perf_counter() - start
 
     history = fit(
         model,
-        inputs,
+        own_inputs,
         sampler,
         ShardedEvaluator(evaluators['val'], here),
         epochs=args.epochs,
@@ -79,7 +91,7 @@ with processes(args.device) as (mesh, device), parallel(mesh, args.shard) as her
     )
     test_start = time.perf_counter()
     with torch.no_grad():
-        emb = model.embed(*inputs)
+        emb = model.embed(*own_inputs)
     test_metrics = ShardedEvaluator(evaluators['test'], here)(*emb)
     test_seconds = time.perf_counter() - test_start
     if args.export is not None:

@@ -25,7 +25,7 @@ from lgmrec_pyg.distributed import (
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import model_inputs
 from lgmrec_pyg.nn import MGCN, RECOMMENDED, HypergraphContrast, LGMRec, LightGCN
-from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.storage import save_tensors
 from lgmrec_pyg.training import fit
 from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
@@ -52,6 +52,16 @@ MODELS = {
         SHARED,
     ),
     'no modality': (LGMRec, SMALL | {'parts': ['collaborative']}, {}, SHARED),
+    'sampled': (LGMRec, SMALL, {}, ('columns',)),
+    'sampled softmax': (LGMRec, SMALL | RECOMMENDED.model, {}, ('columns',)),
+    'sampled alike': (LGMRec, SMALL, {}, ('batch',)),
+    # With all neighbors and without a sum over samples, nothing is left to chance.
+    'all neighbors': (
+        LGMRec,
+        SMALL | {'parts': ['collaborative', 'modality']},
+        {},
+        ('batch',),
+    ),
     'LightGCN': (LightGCN, {'embedding_dim': 8, 'reg_weight': 0.1}, {}, SHARED),
     'MGCN': (MGCN, {'embedding_dim': 8, 'contrast_weight': 0.1}, {}, ('batch',)),
 }
@@ -64,7 +74,26 @@ CASES = [
 ]
 
 # Shared by what, continued by what and in how many processes.
-RESUMED = [('batch', 'columns', 1), ('columns', 'columns', 4), ('rows', 'rows', 3)]
+RESUMED = [
+    ('paper', 'batch', 'columns', 1),
+    ('paper', 'columns', 'columns', 4),
+    ('paper', 'rows', 'rows', 3),
+    ('sampled', 'batch', 'batch', 2),
+]
+
+
+class Alike:
+    r"""Draws the same parts of the graph in every process, as loaders would."""
+
+    def __init__(self, sampler):
+        self.sampler = sampler
+
+    def __len__(self):
+        return len(self.sampler)
+
+    def __iter__(self):
+        for triplet in self.sampler.triplets:
+            yield self.sampler.sample(*triplet)
 
 
 def build(name):
@@ -74,11 +103,18 @@ def build(name):
     if model_class is MGCN:
         data = SimilarItems(5)(data)
     model = model_class.from_data(data, **arguments)
-    generator = torch.Generator().manual_seed(7)
+    size = TripletSampler.from_data(data).user.numel()
     # The last batch is of fewer triplets than there are processes.
-    sampler = TripletSampler.from_data(data, generator=generator)
-    size = sampler.user.numel()
-    sampler.batch_size = next(x for x in range(400, 4, -1) if 0 < size % x < 4)
+    size = next(x for x in range(400, 4, -1) if 0 < size % x < 4)
+    kwargs = {'batch_size': size, 'generator': torch.Generator().manual_seed(7)}
+    if name.startswith('sampled'):
+        sampler = SubgraphSampler(data, [4, 3, 2], **kwargs)
+        sampler = Alike(sampler) if name == 'sampled alike' else sampler
+    elif name == 'all neighbors':
+        sampler = SubgraphSampler(data, [1000, 1000, 1000])
+        sampler.triplets = TripletSampler.from_data(data, **kwargs)
+    else:
+        sampler = TripletSampler.from_data(data, **kwargs)
     torch.manual_seed(11)
     return model, data, sampler, Evaluator.from_data(data, 'val')
 
@@ -150,14 +186,15 @@ def in_processes(size, run):
     assert not any(codes), codes
 
 
-def resume(by, other, size, folder):
+def resume(name, by, other, size, folder):
     r"""Continues a run of two processes in as many, and in others."""
 
     def run(mesh, label, shared=by, **kwargs):
-        train_together('paper', shared, mesh, folder, f'{label} {by}', **kwargs)
+        label = f'{label} {name} {by}'
+        train_together(name, shared, mesh, folder, label, **kwargs)
 
-    path = folder / f'{by}.safetensors'
-    copy = folder / f'{by} copy.safetensors'
+    path = folder / f'{name} {by}.safetensors'
+    copy = folder / f'{name} {by} copy.safetensors'
     given = {'checkpoint': path, 'resume': True}
     in_processes(2, lambda mesh: run(mesh, 'whole', epochs=4))
     in_processes(2, lambda mesh: run(mesh, 'half', **given))

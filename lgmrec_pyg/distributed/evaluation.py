@@ -7,7 +7,8 @@ from torch import Tensor
 
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.evaluation.csr_rows import select_rows
-from lgmrec_pyg.ops.parallel import Parallel, all_columns, all_nodes
+from lgmrec_pyg.ops.parallel import all_columns, all_nodes
+from lgmrec_pyg.ops.processes import Parallel
 
 
 class ShardedEvaluator:

@@ -4,7 +4,7 @@ from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.distributed.evaluation import own_users
 from lgmrec_pyg.graph import INTERACTS, ITEM, LABELS, USER, IdMap, training_pairs
-from lgmrec_pyg.ops.parallel import Parallel
+from lgmrec_pyg.ops.processes import Parallel
 from lgmrec_pyg.recommend import Recommender
 
 

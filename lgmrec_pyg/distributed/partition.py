@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lgmrec_pyg.graph import BipartiteGraph, ModalityGraph, MultimodalGraph
 from lgmrec_pyg.ops import CSR, Adjacency
-from lgmrec_pyg.ops.parallel import Parallel
+from lgmrec_pyg.ops.processes import Parallel
 
 
 def partition(

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from lgmrec_pyg.distributed.partition import partition
-from lgmrec_pyg.ops.parallel import Parallel, active
+from lgmrec_pyg.ops.parallel import active
+from lgmrec_pyg.ops.processes import Parallel
 from lgmrec_pyg.training.identity import identify_model
 
 

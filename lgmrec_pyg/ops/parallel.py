@@ -10,121 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
-from torch.nn import Module
+from torch import Generator, Tensor
 
-KINDS = ('batch', 'columns', 'rows')
-
-
-class AllReduce(torch.autograd.Function):
-    r"""The sum over all processes. It goes into the objective of each of them, so that
-    the gradient is the sum of their gradients.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
-        ctx.group = group
-        out = x.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(out, group=group)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return AllReduce.apply(grad, ctx.group), None
-
-
-class Parallel:
-    r"""The processes, and what each of them holds.
-
-    Args:
-        mesh (torch.distributed.device_mesh.DeviceMesh): The processes, in one row.
-        by (str): :obj:`"batch"`: each has a part of every batch and the whole model;
-            :obj:`"columns"`: a part of the columns of every table;
-            :obj:`"rows"`: a part of the users and of the items.
-    """
-
-    def __init__(self, mesh: Any, by: str) -> None:
-        if by not in KINDS:
-            raise ValueError(f"'by' needs to be one of {KINDS} (got {by!r})")
-        self.mesh, self.by = mesh, by
-        self.rank, self.size = mesh.get_local_rank(), mesh.size()
-        self.group = mesh.get_group()
-        self.batch_size: int | None = None
-        #: The weights of which a process holds a part, and the dimension in which.
-        self.sharded: dict[str, int] = {}
-
-    def bounds(self, length: int) -> tuple[int, int]:
-        r"""Where the part of this process begins and ends, as for a ``DTensor``."""
-        size = -(-length // self.size)
-        return min(self.rank * size, length), min((self.rank + 1) * size, length)
-
-    def part(self, x: Tensor, dim: int = 0) -> Tensor:
-        r"""The part of this process."""
-        start, stop = self.bounds(x.size(dim))
-        return x.narrow(dim, start, stop - start)
-
-    def whole(self, x: Tensor, dim: int, length: int) -> Tensor:
-        r"""The parts of all processes, one after the other."""
-        from torch.distributed.tensor import Partial
-
-        partial = [Partial()]
-        return self.as_dtensor(x, dim, length).full_tensor(grad_placements=partial)
-
-    def as_dtensor(self, x: Tensor, dim: int | None, length: int | None = None) -> Any:
-        r"""A ``DTensor`` of which this process holds :obj:`x`."""
-        from torch.distributed.tensor import DTensor, Replicate, Shard
-
-        if dim is None or x.dim() == 0:
-            return DTensor.from_local(x, self.mesh, [Replicate()], run_check=False)
-        shape = list(x.shape)
-        shape[dim] = self.total(x.size(dim), x.device) if length is None else length
-        stride = torch.empty(shape, device='meta').stride()
-        shard = [Shard(dim)]
-        return DTensor.from_local(
-            x, self.mesh, shard, run_check=False, shape=torch.Size(shape), stride=stride
-        )
-
-    def sum(self, x: Tensor) -> Tensor:
-        r"""The sum over all processes, with its gradient."""
-        return AllReduce.apply(x, self.group)
-
-    def total(self, count: int, device: Any) -> int:
-        r"""The sum of a number over all processes."""
-        out = torch.tensor(count, device=device)
-        dist.all_reduce(out, group=self.group)
-        return int(out)
-
-    def take(self, *batch: Tensor) -> tuple[Tensor, ...]:
-        r"""What the loss gets of a global batch."""
-        self.batch_size = batch[0].size(0)
-        return tuple(map(self.part, batch)) if self.by == 'batch' else batch
-
-    def reduce(self, model: Module, losses: Any) -> Any:
-        r"""Sums up gradients that are not of this process alone, and the loss."""
-        work = [
-            dist.all_reduce(param.grad, group=self.group, async_op=True)
-            for name, param in model.named_parameters()
-            if param.grad is not None and name not in self.sharded
-        ]
-        terms = torch.stack([term.detach() for term in losses])
-        dist.all_reduce(terms, group=self.group)
-        for handle in work:
-            handle.wait()
-        return type(losses)(*terms)
-
-    def clip_grad_norm(self, model: Module, max_norm: float) -> None:
-        r"""Clips gradients by the norm of those of all processes."""
-        square = torch.zeros(2)
-        for name, param in model.named_parameters():
-            if param.grad is not None:
-                square = square.to(param.grad)
-                square[int(name in self.sharded)] += param.grad.square().sum()
-        dist.all_reduce(square[1:], group=self.group)
-        norm = square.sum().sqrt()
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, norm)
-
+from lgmrec_pyg.ops.processes import Parallel
 
 _ACTIVE: list[Parallel] = []
 
@@ -150,6 +39,41 @@ def active(*by: str) -> Parallel | None:
     if not _ACTIVE or (by and _ACTIVE[-1].by not in by):
         return None
     return _ACTIVE[-1]
+
+
+@contextmanager
+def own_part(
+    *batch: Tensor, generator: Generator | None = None
+) -> Iterator[tuple[Tensor, ...]]:
+    r"""The triplets of a batch around which this process draws a part of the graph.
+
+    Until the end of the block, and so of the step, processes draw random numbers of
+    their own. Then, those that all draw alike go on.
+
+    Args:
+        *batch (torch.Tensor): The triplets of all processes.
+        generator (torch.Generator, optional): The source of randomness besides the
+            global one. (default: :obj:`None`)
+    """
+    here = active('batch')
+    if here is None or not here.is_enough(batch[0].size(0)):
+        yield batch
+        return
+    sources = [torch.default_generator]
+    if batch[0].is_cuda:
+        sources.append(torch.cuda.default_generators[batch[0].get_device()])
+    sources += [] if generator is None else [generator]
+    seed = int(torch.randint(2**62, ())) + here.rank
+    states = [source.get_state() for source in sources]
+    here.own_batch = batch[0].size(0)
+    for source in sources:
+        source.manual_seed(seed)
+    try:
+        yield tuple(map(here.part, batch))
+    finally:
+        here.own_batch = None
+        for source, state in zip(sources, states, strict=True):
+            source.set_state(state)
 
 
 def lookup(table: Tensor, index: Tensor) -> Tensor:

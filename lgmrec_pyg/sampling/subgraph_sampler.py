@@ -14,6 +14,7 @@ from lgmrec_pyg.graph import (
     model_inputs,
     seed_probability,
 )
+from lgmrec_pyg.ops.parallel import own_part
 from lgmrec_pyg.sampling.draw_neighbors import Numbering, draw_neighbors
 from lgmrec_pyg.sampling.triplet_sampler import TripletSampler
 
@@ -115,7 +116,8 @@ class SubgraphSampler:
 
     def __iter__(self) -> Iterator[HeteroData]:
         for triplet in self.triplets:
-            yield self.sample(*triplet)
+            with own_part(*triplet, generator=self.generator) as part:
+                yield self.sample(*part)
 
     def check_hops(self, model: Any) -> None:
         r"""Raises an error if a model needs more hops."""

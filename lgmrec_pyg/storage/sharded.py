@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from lgmrec_pyg.ops.parallel import Parallel
+from lgmrec_pyg.ops.processes import Parallel
 from lgmrec_pyg.storage._reading import reading
 from lgmrec_pyg.storage.tensors import read_tensors, save_tensors
 

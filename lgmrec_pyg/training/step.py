@@ -59,6 +59,11 @@ class TrainingStep:
         self.optimizer.zero_grad()
         processes = active()
         if processes is not None:
+            if processes.by == 'rows' and inputs is not self.inputs:
+                raise ValueError(
+                    "Parts of a graph are to be shared by 'batch' or 'columns' (got "
+                    "'rows')"
+                )
             batch = processes.take(*batch)
         losses = self._loss(self.model, inputs, *batch)
         losses.total.backward()

@@ -34,27 +34,27 @@ def read(folder, name):
     return record, load_tensors(folder / f'{name}.safetensors')
 
 
-@pytest.mark.parametrize(('by', 'other', 'size'), RESUMED)
-def test_resumed_runs_end_alike(folder, by, other, size):
+@pytest.mark.parametrize(('name', 'by', 'other', 'size'), RESUMED)
+def test_resumed_runs_end_alike(folder, name, by, other, size):
     for rank in range(2):
-        whole, weights = read(folder, f'whole {by} {rank}')
-        resumed, own = read(folder, f'resumed {by} {rank}')
+        whole, weights = read(folder, f'whole {name} {by} {rank}')
+        resumed, own = read(folder, f'resumed {name} {by} {rank}')
         for key in ('losses', 'metrics', 'best_epoch', 'eval_epochs'):
             assert resumed[key] == whole[key]
         assert all(own[key].equal(weight) for key, weight in weights.items())
     for rank in range(size):
-        resumed, own = read(folder, f'other {by} {rank}')
+        resumed, own = read(folder, f'other {name} {by} {rank}')
         assert resumed['losses'][:2] == whole['losses'][:2]
         for terms, expected in zip(resumed['losses'], whole['losses'], strict=True):
-            for name, value in expected.items():
-                assert math.isclose(terms[name], value, rel_tol=1e-5), name
+            for term, value in expected.items():
+                assert math.isclose(terms[term], value, rel_tol=1e-5), term
         for key, weight in weights.items():
             torch.testing.assert_close(own[key], weight, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize('by', ['batch', 'columns', 'rows'])
 def test_checkpoints_hold_no_pickle_and_each_table_once(folder, by):
-    (last,) = (folder / f'{by}.safetensors.shards').iterdir()
+    (last,) = (folder / f'paper {by}.safetensors.shards').iterdir()
     assert last.name == '4'
     sizes = {}
     for file in last.iterdir():
@@ -63,7 +63,7 @@ def test_checkpoints_hold_no_pickle_and_each_table_once(folder, by):
             for name in opened.keys():  # noqa: SIM118
                 size = math.prod(opened.get_slice(name).get_shape())
                 sizes[name] = sizes.get(name, 0) + size
-    weights = load_tensors(folder / f'whole {by} 0.safetensors')
+    weights = load_tensors(folder / f'whole paper {by} 0.safetensors')
     for key, weight in weights.items():
         assert sizes[f'model/{key}'] == sizes[f'best/{key}'] == weight.numel()
     assert sum('exp_avg_sq' in name for name in sizes) == len(weights)
