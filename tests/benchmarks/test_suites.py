@@ -2,6 +2,7 @@ import argparse
 import importlib
 
 import pytest
+import torch
 
 from benchmarks.plot import read_rows
 
@@ -73,3 +74,33 @@ def test_sampled_suite(tmp_path, monkeypatch):
     whole, part = read_rows(str(tmp_path / 'sampled.csv'))
     assert (whole['mode'], part['mode']) == ('whole', 'sampled')
     assert float(part['Recall@20']) > 0.9 * float(whole['Recall@20']) > 0.5
+
+
+def test_large_batch_suite(tmp_path):
+    from benchmarks import large_batch
+
+    command = ['--quick', '--device', 'cpu', '--no-plots', '--output', str(tmp_path)]
+    command += ['--epochs', '1', '--factors', '1', '4', '--rules', 'root', 'linear']
+    large_batch.main(command)
+    rows = read_rows(str(tmp_path / 'large_batch.csv'))
+    assert [(row['candidate'], row['batch']) for row in rows] == [
+        ('root', '2048'),
+        ('root', '8192'),
+        ('linear', '8192'),
+    ]
+    assert all(0 < float(row['recall']) < 1 for row in rows)
+
+
+def test_propagated_features_are_those_of_every_step(tmp_path):
+    from benchmarks import propagated_features
+    from benchmarks.scale.worker import make_graph
+    from lgmrec_pyg.graph import model_inputs
+
+    x_dict, graph = model_inputs(make_graph(2000, seed=0))
+    every, once = propagated_features.embeddings(x_dict['text'], graph, 'text')
+    torch.testing.assert_close(once, every)
+    command = ['--quick', '--device', 'cpu', '--no-plots', '--output', str(tmp_path)]
+    propagated_features.main([*command, '--edges', '2000', '--budget', '0'])
+    rows = read_rows(str(tmp_path / 'propagated_features.csv'))
+    assert len(rows) == 6
+    assert not any(row['error'] for row in rows)
