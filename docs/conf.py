@@ -29,7 +29,7 @@ extensions = [
     'pictures',
     'reference',
 ]
-exclude_patterns = ['_build', 'extensions', 'tutorials']
+exclude_patterns = ['_build', 'README.md', 'extensions', 'tutorials']
 nitpicky = True
 autosummary_generate = False
 autodoc_default_options = {'members': True, 'show-inheritance': True}

@@ -38,6 +38,8 @@ def reset(conf: dict[str, Any], name: str) -> None:
     plt.rcParams.update(STYLE)
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     warnings.filterwarnings('ignore', category=FutureWarning)
+    warnings.filterwarnings('error', category=UserWarning)  # A page shows none.
+    warnings.filterwarnings('ignore', 'Sparse CSR tensor support is in beta')
 
 
 CONF = {

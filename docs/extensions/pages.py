@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[2]
 # Pages by the files of the repository that they are made of.
 SHOWN = {
-    'README.md': 'index',
+    'README.md': 'guides/your_data',
     'docs/architecture.md': 'architecture',
     'benchmarks/README.md': 'benchmarks/index',
     'benchmarks/accuracy/README.md': 'benchmarks/accuracy',
@@ -34,8 +34,8 @@ def included(name: str, page: str) -> str:
             return f'![{words}]({up}../{found})'
         if found in SHOWN:
             other = SHOWN[found]
-            # Headings of the README are not on the start page.
-            anchor = '' if other == 'index' else anchor or ''
+            # Headings of the README are other ones than those of its pages.
+            anchor = '' if found == 'README.md' else anchor or ''
             return f'[{words}](/{other}.md{anchor})'
         return words if words.startswith('`') else f'{words} (`{found}`)'
 
@@ -45,7 +45,7 @@ def included(name: str, page: str) -> str:
 def write_pages(app: Sphinx) -> None:
     for name, page in SHOWN.items():
         path = Path(app.srcdir) / f'{page}.md'
-        if page in ('index', 'architecture'):
+        if name in ('README.md', 'docs/architecture.md'):
             continue
         text = included(name, page)
         path.parent.mkdir(exist_ok=True)

@@ -29,15 +29,17 @@ source = SyntheticMultimodal(
 )[0]
 pairs = source[INTERACTS].edge_index
 is_new = torch.rand(source['item'].num_nodes) < 0.1
-assert (
-    source[describes('text')].edge_index[1].equal(torch.arange(800))
-)  # A row an item.
+rows = source[describes('text')].edge_index[1]
+assert rows.equal(torch.arange(800))  # A row of features an item, in order.
 
 known, later = pairs[:, ~is_new[pairs[1]]], pairs[:, is_new[pairs[1]]]
 old, new = (~is_new).nonzero().flatten(), is_new.nonzero().flatten()
 features = {name: source[name].x for name in ('image', 'text')}
 raw = graph_from_interactions(
-    known, {name: (old, x[old]) for name, x in features.items()}, test_ratio=0
+    known,
+    {name: (old, x[old]) for name, x in features.items()},
+    test_ratio=0,
+    catalog=old,  # Items stay even if nobody has them.
 )
 
 data = RECOMMENDED.transform(raw)
