@@ -1,16 +1,10 @@
-import logging
 import os
-import signal
-import sys
-import threading
 from functools import partial
-from multiprocessing import parent_process
 from typing import Any
 
 from lgmrec_pyg.serving.app import create_app
 from lgmrec_pyg.serving.snapshot import check_folder
-
-logger = logging.getLogger('uvicorn.error')
+from lgmrec_pyg.serving.workers import supervise
 
 
 def serve(
@@ -58,16 +52,16 @@ def serve(
     Raises:
         FileNotFoundError: If the folder holds no embeddings.
         ImportError: If :obj:`uvicorn` or :obj:`fastapi` is not installed.
+        SystemExit: If several workers cannot start.
         ValueError: If a file is damaged, or if the files do not belong together.
     """
     try:
         import uvicorn
-        from uvicorn.config import STARTUP_FAILURE
-        from uvicorn.supervisors import Multiprocess
     except ImportError as error:
         raise ImportError(
             "Serving needs fastapi and uvicorn: pip install 'lgmrec_pyg[serve]'"
         ) from error
+    check_folder(os.fspath(path))
     make = partial(
         create_app,
         os.fspath(path),
@@ -76,46 +70,20 @@ def serve(
         approximate=approximate,
         reload_every=reload_every,
     )
-    several = workers > 1
-    check_folder(os.fspath(path))
-    config = uvicorn.Config(
-        partial(_in_worker, make) if several else make(),
-        host,
-        port,
-        factory=several,
-        workers=workers,
-        http='h11',  # Bounds the size of headers, which 'httptools' does not.
-        ws='none',
-        lifespan='on',
-        log_level=log_level,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=max_connections,
-        timeout_graceful_shutdown=10,
-        timeout_worker_healthcheck=300,  # Imports take long on a busy machine.
-    )
-    if several:  # By spawn, as PyTorch hangs in a child forked after a parallel region.
-        parent = Multiprocess(config, [config.bind_socket()])
-        parent.run()
-        if any(x.exitcode == STARTUP_FAILURE for x in parent.processes):
-            sys.exit(STARTUP_FAILURE)
+    options: dict[str, Any] = {
+        'host': host,
+        'port': port,
+        'http': 'h11',  # Bounds the size of headers, which 'httptools' does not.
+        'ws': 'none',
+        'lifespan': 'on',
+        'log_level': log_level,
+        'access_log': False,
+        'server_header': False,
+        'limit_concurrency': max_connections,
+        'timeout_graceful_shutdown': 10,
+    }
+    if workers > 1:
+        place = uvicorn.Config(make, **options).bind_socket()
+        supervise(make, options, place, workers)
     else:
-        uvicorn.Server(config).run()
-
-
-def _in_worker(make: Any) -> Any:
-    from uvicorn.config import STARTUP_FAILURE
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        return make()
-    except (ImportError, OSError, ValueError) as error:
-        logger.error('%s', error)
-        sys.exit(STARTUP_FAILURE)  # The parent then stops, instead of trying forever.
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        uvicorn.Server(uvicorn.Config(make(), **options)).run()

@@ -1,6 +1,9 @@
 r"""The commands that drive a real service over HTTP, with few requests."""
 
+import os
+import signal
 import sys
+import time
 
 import pytest
 
@@ -39,7 +42,7 @@ def test_load(tmp_path):
 def test_hostile_requests(tmp_path, capsys):
     from benchmarks.serving import hostile
 
-    found = hostile.main(['--requests', '300', '--workers', '2'])
+    found = hostile.main(['--requests', '300', '--workers', '1'])
     statuses = found['statuses']
     assert sum(statuses.values()) == 300
     assert found['wrong'] == []
@@ -52,11 +55,38 @@ def test_hostile_requests(tmp_path, capsys):
     assert {'200', '400', '404', '422'} <= set(statuses)  # They get that far.
 
 
-def test_a_service_that_cannot_start_ends(tmp_path):
-    from benchmarks.serving.service import Service
+def test_workers_that_cannot_start_end_their_parent(tmp_path, capfd):
+    from lgmrec_pyg.serving import serve
 
     (tmp_path / 'embeddings.safetensors').write_bytes(b'{}')
-    service = Service(str(tmp_path), str(tmp_path / 'log.txt'), workers=2)
-    with pytest.raises(RuntimeError, match=r"embeddings\.safetensors' needs to be"):
-        service.__enter__()
-    assert service.process.returncode == 3
+    kept = {x: signal.getsignal(x) for x in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.raises(SystemExit) as end:
+        serve(tmp_path, port=0, workers=2)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    assert end.value.code == 3
+    assert "embeddings.safetensors' needs to be" in capfd.readouterr().err
+
+
+def test_workers_are_replaced_and_end_with_their_parent(tmp_path):
+    from benchmarks.serving.service import Service, write_run
+
+    def wait_until(condition):
+        end = time.monotonic() + 300
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    write_run(str(tmp_path), 50, 40, 4)
+    with Service(str(tmp_path), str(tmp_path / 'log.txt'), workers=2) as service:
+        first, second = service.workers()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: first not in service.workers())
+        assert service.is_up()  # The other one answers.
+        wait_until(lambda: len(service.workers()) == 2)
+        assert service.lost_workers() == 1
+        workers = service.workers()
+        assert second in workers
+        service.process.kill()
+        wait_until(lambda: not any(os.path.exists(f'/proc/{x}') for x in workers))
+    assert f'Replaces worker {first}, which died' in service.read_log()

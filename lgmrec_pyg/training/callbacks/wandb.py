@@ -46,6 +46,6 @@ class WandbLogger(Logger):
         r"""Sums the run up, and finishes it."""
         super().on_fit_end(history)
         best = {f'best/{name}': x for name, x in history.best_metrics.items()}
-        best |= {'best/epoch': history.best_epoch, 'stopped_by': history.stopped_by}
-        self.run.summary.update(best)
+        best['best/epoch'] = history.best_epoch
+        self.run.summary.update({**best, 'stopped_by': history.stopped_by})
         self.run.finish()
