@@ -63,10 +63,10 @@ class Embeddings:
         seen: Tensor | None = None,
     ) -> None:
         self.user_emb = rankable('user_emb', user_emb)
-        self.item_emb = rankable('item_emb', item_emb, user_emb.size(1))
-        self.users = id_map('user_ids', user_ids, user_emb.size(0))
-        self.items = id_map('item_ids', item_ids, item_emb.size(0))
-        pairs = torch.empty(2, 0, dtype=torch.long) if seen is None else seen
+        self.item_emb = rankable('item_emb', item_emb, self.user_emb.size(1))
+        self.users = id_map('user_ids', user_ids, self.user_emb.size(0))
+        self.items = id_map('item_ids', item_ids, self.item_emb.size(0))
+        pairs = torch.empty(2, 0).long() if seen is None else torch.as_tensor(seen)
         size = len(self.users), len(self.items)
         self._seen = compress('seen', pairs.to(item_emb.device), size)
 
@@ -233,6 +233,7 @@ class Embeddings:
 
 def rankable(name: str, emb: Tensor, width: int | None = None) -> Tensor:
     r"""Returns embeddings that can be ranked, as a contiguous tensor."""
+    emb = torch.as_tensor(emb)
     if emb.dim() != 2 or emb.size(0) == 0 or width not in (None, emb.size(1)):
         raise ValueError(
             f"'{name}' needs to be of shape [*, {width or '*'}] with at least one row "

@@ -1,8 +1,7 @@
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
 from torch import Tensor
 
 from lgmrec_pyg.graph import IdMap, as_ids
@@ -31,8 +30,10 @@ def look_up(known: IdMap, ids: Any, name: str, unknown: str = 'error') -> Query:
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"'unknown' needs to be one of {UNKNOWN} (got {unknown!r})")
-    is_one = isinstance(ids, (str, int, np.integer))
-    values = as_ids([ids] if is_one else as_list(ids), name)
+    ids = list(ids) if isinstance(ids, (Set, Iterator)) else ids
+    is_one = not _holds_ids(ids)
+    ids = ids.item() if is_one and hasattr(ids, 'item') else ids
+    values = as_ids([ids] if is_one else ids, name)
     find = known.encode if unknown == 'error' else known.find
     rows = find(values, name)
     if unknown == 'skip':
@@ -50,7 +51,7 @@ def look_up_histories(
             f"'{name}' needs to be a sequence of sequences of item ids (got "
             f'{type(histories).__name__} {histories!r:.50})'
         )
-    queries = [look_up(known, as_list(ids), name, unknown) for ids in histories]
+    queries = [look_up(known, ids, name, unknown) for ids in histories]
     return [query.rows[query.rows >= 0].unique() for query in queries]
 
 
@@ -68,11 +69,6 @@ def id_map(name: str, ids: IdMap | Sequence[Any] | None, size: int) -> IdMap:
             f"'{name}' needs to hold {size} ids, one per embedding (got {len(ids)})"
         )
     return ids
-
-
-def as_list(ids: Any) -> Any:
-    r"""Returns ids whose order does not matter as a sequence."""
-    return list(ids) if isinstance(ids, Set) else ids
 
 
 def _holds_ids(value: Any) -> bool:

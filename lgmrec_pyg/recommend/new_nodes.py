@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,4 +106,12 @@ def align_features(
     for name, table in tables.items():
         row = torch.from_numpy(ids.get_indexer(rows[name]))
         x_dict[name] = scatter(table.x, row, dim=0, dim_size=len(ids), reduce='mean')
-    return ids.tolist(), x_dict
+    described = torch.stack([(x != 0).any(dim=1) for x in x_dict.values()]).any(dim=0)
+    if not bool(described.all()):
+        missing = ids[~described.numpy()].tolist()
+        text = f"'features' are all zero for {len(missing)} of {len(ids)} items"
+        if len(missing) == len(ids):
+            raise ValueError(text)
+        warnings.warn(f'{text}, which are left out: {missing[:5]}', stacklevel=3)
+    x_dict = {name: x[described] for name, x in x_dict.items()}
+    return ids[described.numpy()].tolist(), x_dict

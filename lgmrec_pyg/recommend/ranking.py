@@ -16,7 +16,7 @@ from lgmrec_pyg.evaluation.csr_rows import (
 from lgmrec_pyg.evaluation.topk import at_least_single, check_counts, topk
 from lgmrec_pyg.graph import IdMap
 from lgmrec_pyg.recommend.ann import ann_topk
-from lgmrec_pyg.recommend.lookup import Query, as_list
+from lgmrec_pyg.recommend.lookup import Query, look_up
 
 if TYPE_CHECKING:
     from torch_geometric.nn.pool.knn import KNNIndex
@@ -108,5 +108,4 @@ def _restrict(exclude: Rows, some: Tensor, size: int) -> Rows:
 
 
 def _find(targets: IdMap, ids: Any) -> Tensor:
-    rows = targets.find(as_list(ids), 'exclude')
-    return rows[rows >= 0]
+    return look_up(targets, ids, 'exclude', 'skip').rows

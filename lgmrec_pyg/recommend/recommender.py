@@ -77,8 +77,7 @@ class Recommender(Embeddings):
                 positive integer.
         """
         query = look_up(self.users, users, 'users', unknown)
-        options = exclude, index, items, include_seen, unknown
-        found = self._rank(query, k, *options)
+        found = self._rank(query, k, exclude, index, items, include_seen, unknown)
         return decode(*found, self.items, query, self.users)
 
     def recommend_history(
@@ -138,9 +137,8 @@ class Recommender(Embeddings):
                 either, for all or by a mapping from item ids. (default: :obj:`()`)
         """
         query = look_up(self.items, items, 'items', unknown)
-        found = rank_similar(
-            query, self.items, self.item_emb, self._popularity, k, exclude
-        )
+        tables = self.items, self.item_emb, self._popularity
+        found = rank_similar(query, *tables, k, exclude)
         return decode(*found, self.items, query, self.items, ('item', 'similar_item'))
 
     def similar_users(
@@ -151,9 +149,8 @@ class Recommender(Embeddings):
         :obj:`"popular"`, unknown users are similar to those who have most items.
         """
         query = look_up(self.users, users, 'users', unknown)
-        found = rank_similar(
-            query, self.users, self.user_emb, self._activity, k, exclude
-        )
+        tables = self.users, self.user_emb, self._activity
+        found = rank_similar(query, *tables, k, exclude)
         return decode(*found, self.users, query, self.users, ('user', 'similar_user'))
 
     def users_for_item(
@@ -183,6 +180,9 @@ class Recommender(Embeddings):
         """
         user = look_up(self.users, users, 'users')
         item = look_up(self.items, items, 'items')
+        sizes = user.rows.numel(), item.rows.numel()
+        if not (user.is_one or item.is_one or sizes[0] == sizes[1]):
+            raise ValueError(f"'items' needs to hold {sizes[0]} ids (got {sizes[1]})")
         emb = at_least_single(self.user_emb[user.rows], self.item_emb[item.rows])
         score = (emb[0] * emb[1]).sum(dim=1).tolist()
         return score[0] if user.is_one and item.is_one else score

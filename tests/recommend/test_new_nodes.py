@@ -249,3 +249,20 @@ def test_empty_history_is_named():
     histories = [torch.tensor([0]), torch.tensor([], dtype=torch.long)]
     with pytest.raises(ValueError, match=r"'histories' needs .* \(got none for user 1"):
         embed_new_users(torch.ones(3, 2), histories)
+
+
+def test_new_items_without_content_are_left_out():
+    data, emb, new, _ = planted_graph()
+    recommender = Recommender(torch.randn(30, 8), emb)
+    x = new['image'].clone()
+    x[1] = 0
+    ids = range(1000, 1000 + NUM_NEW)
+    with pytest.warns(UserWarning, match=r'1 of 60 items, .* \[1001\]'):
+        out = recommender.with_new_items(data, {'image': (ids, x)})
+    assert len(out.items) == NUM_ITEMS + NUM_NEW - 1
+    assert 1001 not in out.items
+    rest = [id_ for id_ in ids if id_ != 1001]
+    expected = recommender.with_new_items(data, {'image': (rest, x[x[:, 0] != 0])})
+    torch.testing.assert_close(out.item_emb, expected.item_emb)
+    with pytest.raises(ValueError, match='zero for 60 of 60 items'):
+        recommender.with_new_items(data, {'image': (ids, 0 * x)})

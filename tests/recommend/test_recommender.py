@@ -143,7 +143,10 @@ def test_from_lgmrec():
             r"'items' needs to hold strings or integers \(got \['i2'\] of type list",
         ),
         (lambda r: r.recommend_history({('i1',), ('i2',)}), r"'items' .* \(got set"),
-        (lambda r: r.recommend_history(x for x in [['i1']]), r'\(got generator'),
+        (
+            lambda r: r.recommend_history(x for x in [['i1']]),
+            'of type list in position',
+        ),
         (
             lambda r: r.with_users([5], [['i1']]),
             r"'user_ids' .* either strings or integers, not both .* 5 in position 4",

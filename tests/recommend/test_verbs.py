@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from checkerboard import USERS, checkerboard
@@ -155,3 +156,38 @@ def test_parquet_of_candidates(tmp_path):
     out = parquet.read_table(path).to_pydict()
     assert out['user'] == ['ann', 'bob', 'cid', 'dee']
     assert out['item'] == ['i3', 'i3', 'i4', 'i4']
+
+
+def test_one_id_in_any_form():
+    recommender = checkerboard()
+    expected = recommender.recommend('ann', k=2)
+    for one in (np.str_('ann'), np.array('ann')):
+        assert recommender.recommend(one, k=2) == expected
+    for several in (iter(['ann']), {'ann': 1}.keys(), pd.Series(['ann']), ('ann',)):
+        assert recommender.recommend(several, k=2).ids == [expected.ids]
+    numbered = Recommender(recommender.user_emb, recommender.item_emb)
+    for one in (1, 1.0, np.int32(1), torch.tensor(1), np.array(1)):
+        assert numbered.recommend(one, k=2).ids == [1, 3]
+        assert numbered.recommend(one, k=2).query == 1
+    with pytest.raises(ValueError, match='an id in every position'):
+        recommender.recommend(None)
+    for exclude in (['i2'], {'ann': 'i2'}, {'ann': {'i2', 'gone'}}):
+        assert recommender.recommend('ann', k=1, exclude=exclude).ids == ['i4']
+    assert numbered.recommend(0, k=1, exclude=0).ids == [2]
+
+
+def test_embeddings_and_pairs_in_arrays():
+    recommender = checkerboard()
+    other = Recommender(
+        recommender.user_emb.numpy(),
+        recommender.item_emb.numpy(),
+        recommender.users,
+        recommender.items,
+        recommender.seen.numpy(),
+    )
+    assert other.recommend('bob', k=3) == recommender.recommend('bob', k=3)
+
+
+def test_scores_of_lists_that_do_not_match():
+    with pytest.raises(ValueError, match=r"'items' needs to hold 2 ids \(got 3\)"):
+        checkerboard().score(['ann', 'bob'], ['i0', 'i1', 'i2'])
