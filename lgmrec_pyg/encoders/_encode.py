@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from lgmrec_pyg.encoders.cache import EmbeddingCache
+from lgmrec_pyg.evaluation.topk import check_counts
 from lgmrec_pyg.storage.digest import digest
 
 Encoder = Callable[[list[Any]], Tensor]
@@ -55,6 +57,7 @@ def encode(
             cannot be encoded, or if the encoder has no :obj:`name` to cache by, or
             does not return features, one row per content.
     """
+    check_counts(batch_size=batch_size)
     values = _as_list(contents)
     if getattr(encoder, 'takes_paths', False):  # A string is a text otherwise.
         values = [Path(x) if isinstance(x, str) else x for x in values]
@@ -110,7 +113,7 @@ def _as_list(contents: Any) -> list[Any]:
 
 
 def _digest(content: Any, reasons: list[Exception]) -> str | None:
-    if content is None or content != content:
+    if content is None or content is pd.NA or content != content:
         reasons.append(ValueError('it is missing'))
         return None
     if isinstance(content, os.PathLike):

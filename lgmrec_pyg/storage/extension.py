@@ -17,7 +17,7 @@ SIZES = {USER: 'num_users', ITEM: 'num_items'}
 def extend_model(
     model: Module,
     ids: HeteroData | Mapping[str, IdMap],
-    data: HeteroData | None,
+    data: HeteroData,
     **kwargs: Any,
 ) -> Any:
     r"""Returns a model of a graph to which users and items were added since: the

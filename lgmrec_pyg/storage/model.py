@@ -138,6 +138,8 @@ def load_model(
         model: Any = cls(**settings).to(_dtype_of(tensors))
         model.load_state_dict(tensors)
     if extend:
+        if data is None:
+            raise ValueError("'extend' needs 'data', the graph to go on with")
         model = extend_model(model, load_ids(path), data, **overrides)
     elif data is not None:
         known = card['data'] or {}

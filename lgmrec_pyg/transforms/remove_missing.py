@@ -2,7 +2,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from lgmrec_pyg.graph import modalities
+from lgmrec_pyg.graph import describes, modalities
 
 
 @functional_transform('remove_missing')
@@ -24,4 +24,10 @@ class RemoveMissing(BaseTransform):
     def forward(self, data: HeteroData) -> HeteroData:
         kept = {name: (data[name].x != 0).any(dim=1) for name in modalities(data)}
         kept = {name: mask for name, mask in kept.items() if not bool(mask.all())}
+        for name in kept:
+            if 'edge_index' not in data[describes(name)]:
+                raise ValueError(
+                    f"Edge type {describes(name)} needs to have 'edge_index': apply "
+                    f"'RemoveMissing' before the conversion to a sparse adjacency"
+                )
         return data.subgraph(kept) if kept else data

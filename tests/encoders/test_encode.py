@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from bag_of_words import BagOfWords
@@ -179,8 +180,11 @@ def test_encode_skips_what_cannot_be_encoded(tmp_path: Path, batch_size: int) ->
             text for text, fine in zip(CONTENTS.values(), FINE, strict=True) if fine
         ]
         assert torch.equal(x[FINE], BagOfWords()(texts))
-    with pytest.warns(UserWarning, match=r'\[1\] \(at first: it is missing\)'):
-        encode(['a', float('nan')], Fragile(), **options)
+    for missing in (None, float('nan'), pd.NA, pd.NaT):
+        with pytest.warns(UserWarning, match=r'\[1\] \(at first: it is missing\)'):
+            encode(['a', missing], Fragile(), **options)
+    with pytest.raises(ValueError, match="'batch_size' needs to be a positive"):
+        encode(['a'], Fragile(), batch_size=0)
 
 
 def test_encode_fails_where_little_is_left() -> None:

@@ -108,6 +108,8 @@ def test_what_does_not_fit(tmp_path):
     with pytest.raises(ValueError, match="width of 'image' is 7 instead of 4"):
         extend_model(model, old, new)
     save_model(model, tmp_path, data=old)
+    with pytest.raises(ValueError, match="'extend' needs 'data'"):
+        load_model(tmp_path, extend=True)
     assert {k: x.ids for k, x in load_ids(tmp_path).items()} == {
         'user': OLD_USERS,
         'item': OLD_ITEMS,

@@ -83,3 +83,9 @@ def test_published_files_are_read_as_they_are(tmp_path):
     data = MultimodalDataset.from_folder(tmp_path / 'own')[0]
     assert data['image'].x.tolist() == x.tolist()
     assert RemoveMissing()(data)['image'].x.tolist() == [[1, 2], [3, 4]]
+
+
+def test_it_comes_before_the_conversion():
+    data = ToAdjacency('csr')(with_zeros(irregular_graph()))
+    with pytest.raises(ValueError, match="apply 'RemoveMissing' before"):
+        RemoveMissing()(data)
