@@ -27,6 +27,7 @@ from lgmrec_pyg.ops import unit_rows
 from lgmrec_pyg.ops.parallel import lookup
 
 PARTS = ('collaborative', 'modality', 'hypergraph')
+CHUNK_ROWS = 2**16  # To fuse at once for an evaluation.
 
 
 class LGMRec(GraphRecommender):
@@ -228,16 +229,19 @@ class LGMRec(GraphRecommender):
         for name, encoder in self.encoder.items():
             modality = graph.modality[name]
             content = encoder(x_dict[name], modality, interactions)
-            if 'modality' in self.parts:
-                user = user_id if self.shared_ids else content.user
-                user, item = self.modality(user, content.item, interactions)
-                local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
             if 'hypergraph' in self.parts:
                 user_logits = _seeds(content.user_logits, weight_user)
                 item_logits = _seeds(content.item_logits, weight_item)
                 described = _seeds(modality.described, weight_item)
                 logits = user_logits, item_logits, described, weight_item
                 hyper.append(self.hypergraph(e_item, *logits))
+                del user_logits, item_logits, logits
+            user, item = user_id if self.shared_ids else content.user, content.item
+            del content  # Of a large graph, what is not needed takes much memory.
+            if 'modality' in self.parts:
+                user, item = self.modality(user, item, interactions)
+                local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
+            del user, item
         return LGMRecOutput(
             NodeEmbedding(
                 e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
@@ -310,10 +314,17 @@ class LGMRec(GraphRecommender):
         products are the scores, from the arguments of :meth:`forward`.
         """
         out = self(*args)
-        user, item = self.fusion(out.user), self.fusion(out.item)
-        return (
-            (unit_rows(user), unit_rows(item)) if self.ranks_by_cosine else (user, item)
-        )
+        return self._final(out.user), self._final(out.item)
+
+    def _final(self, node: NodeEmbedding) -> Tensor:
+        size = node.collaborative.size(0)
+        if size > CHUNK_ROWS and not torch.is_grad_enabled():
+            final = torch.empty_like(node.collaborative)
+            for rows in torch.arange(size, device=final.device).split(CHUNK_ROWS):
+                final[rows] = self._final(node.select(rows))
+            return final
+        out = self.fusion(node)
+        return unit_rows(out) if self.ranks_by_cosine else out
 
     def __repr__(self) -> str:
         return (

@@ -413,3 +413,16 @@ def test_a_modality_is_no_attribute_of_a_module() -> None:
     data[describes('training')].edge_index = data[describes('image')].edge_index
     with pytest.raises(ValueError, match="A modality cannot be named 'training'"):
         LGMRec.from_data(data)
+
+
+@pytest.mark.parametrize('ranking_loss', ['bpr', 'softmax'])
+def test_embeds_large_graphs_in_chunks(monkeypatch, ranking_loss: str) -> None:
+    data = irregular_graph()
+    model = build(data, ranking_loss=ranking_loss).eval()
+    inputs = inputs_of(data, 'csr')
+    expected = model.embed(*inputs)
+    monkeypatch.setattr('lgmrec_pyg.nn.models.lgmrec.CHUNK_ROWS', 4)
+    with torch.no_grad():
+        found = model.embed(*inputs)
+    for x, y in zip(found, expected, strict=True):
+        assert torch.allclose(x, y, rtol=1e-12)
