@@ -73,13 +73,13 @@ def _map(modality: str, value: Any) -> FeatureTable:
             f'{name} need to be the path of a file, or a pair of ids and such a path '
             f'(got {type(value).__name__})'
         )
-    ids = as_ids(ids, f'features[{modality!r}]')
-    if x.dim() != 2 or x.dtype not in DTYPES or len(x) != len(ids):
+    known = as_ids(ids, f'features[{modality!r}]')
+    if x.dim() != 2 or x.dtype not in DTYPES or len(x) != len(known):
         raise ValueError(
             f'{name} need to be rows in single or half precision, one per id, of shape '
-            f'[{len(ids)}, *] (got {x.dtype} of shape {list(x.shape)})'
+            f'[{len(known)}, *] (got {x.dtype} of shape {list(x.shape)})'
         )
-    return FeatureTable(ids, x)
+    return FeatureTable(known, x)
 
 
 def _map_safetensors(path: str) -> tuple[Tensor, Tensor]:
