@@ -180,6 +180,7 @@ def graph_from_interactions(
         if source is not None
     }
     table = parts[TRAIN] if len(parts) == 1 else join_splits(parts)
+    del parts  # Of large files, every copy of the pairs counts.
     warn_alike(table.user_ids, user)
     warn_alike(table.item_ids, item)
     if weight is True:
