@@ -57,7 +57,9 @@ def graph_from_recbole(
             type :obj:`token_seq` but the texts. (default: :obj:`None`)
         all_items (bool, optional): If set to :obj:`True`, will keep items without
             interactions, and those that are filtered out. (default: :obj:`False`)
-        cache, **kwargs (optional): See
+        cache (str, optional): See
+            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. (default: :obj:`None`)
+        **kwargs (optional): See
             :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. If there are
             timestamps, they are used.
 
