@@ -50,16 +50,18 @@ def test_measure(mode: str) -> None:
 def test_suite_writes_tables_and_plots(tmp_path: Any) -> None:
     pytest.importorskip('matplotlib')
     path = tmp_path / 'scale.json'
-    command = ['--quick', '--device', 'cpu', '--edges', '2000', '--modes', 'full']
-    command += ['--budget', '0', '--output', str(tmp_path), '--json', str(path)]
-    main(command)
-    (row,) = read_rows(str(tmp_path / 'scale.csv'))
-    assert row['error'] == ''
-    assert float(row['peak_mib']) > float(row['imported_mib']) > 0
-    assert float(row['us_per_edge']) == pytest.approx(
-        float(row['epoch_s']) * 1e6 / 2000, rel=1e-3
-    )
-    assert json.loads(path.read_text())[0]['candidate'] == 'full'
+    command = ['--quick', '--device', 'cpu', '--edges', '2000', '--processes', '1', '2']
+    command += ['--threads', '1', '--budget', '0', '--json', str(path)]
+    main([*command, '--modes', 'sampled', '--output', str(tmp_path)])
+    rows = read_rows(str(tmp_path / 'scale.csv'))
+    for row in rows:
+        assert row['error'] == ''
+        assert float(row['peak_mib']) > float(row['imported_mib']) > 0
+        epoch = float(row['epoch_s'])
+        assert float(row['us_per_edge']) == pytest.approx(epoch * 1e6 / 2000, rel=1e-3)
+    assert [row['shard'] for row in rows] == ['none', 'batch']
+    assert float(rows[1]['sent_mib']) > float(rows[0]['sent_mib']) == 0
+    assert json.loads(path.read_text())[1]['candidate'] == 'sampled'
     assert len(list(tmp_path.glob('scale_*.png'))) == 4
 
 
