@@ -58,7 +58,8 @@ SECTIONS = {
     f'{PYTORCH}/optim.html': ['torch.optim.Optimizer'],
     f'{PYTORCH}/generated/torch.nn.Module.html': ['torch.nn.Module.state_dict'],
     f'{PYG}/generated/torch_geometric.data.HeteroData.html': [
-        'torch_geometric.data.HeteroData.to_homogeneous'
+        'torch_geometric.data.HeteroData.subgraph',
+        'torch_geometric.data.HeteroData.to_homogeneous',
     ],
     f'{PYG}/generated/torch_geometric.nn.conv.MessagePassing.html': [
         'torch_geometric.nn.conv.MessagePassing.propagate'
@@ -69,6 +70,7 @@ SECTIONS = {
         for name in ('Callable', 'Iterable', 'Iterator', 'Mapping', 'Sequence', 'Set')
     ],
     'https://fastapi.tiangolo.com/reference/fastapi/': ['fastapi.FastAPI'],
+    f'{PYTHON}/datetime.html': ['datetime.datetime.strptime'],
     f'{PYTHON}/os.html': ['os.PathLike'],
 }
 # Documented nowhere by name.
@@ -87,6 +89,7 @@ LINKS = {
     **{name: f'{url}#{name}' for url, names in SECTIONS.items() for name in names},
     **dict.fromkeys(UNLINKED, ''),
 }
+OURS = ('lgmrec_pyg.', 'torch.', 'torch_geometric.')
 BUILTINS = {name.lower() for name in dir(builtins)} | {'any', 'optional', 'union'}
 
 
@@ -137,9 +140,7 @@ def resolve(
             env, node['refdoc'], app.builder, node['reftype'], name, node, contnode
         )
     # What is not exported, in a signature; and, a convention of PyG, code as `obj`.
-    is_code = node['reftype'] == 'obj' and not target.startswith(
-        ('lgmrec_pyg.', 'torch')
-    )
+    is_code = node['reftype'] == 'obj' and not target.startswith(OURS)
     return contnode if is_code or load(target) is not None else None
 
 
