@@ -52,9 +52,9 @@ MODELS = {
         SHARED,
     ),
     'no modality': (LGMRec, SMALL | {'parts': ['collaborative']}, {}, SHARED),
-    'sampled': (LGMRec, SMALL, {'max_grad_norm': 0.05}, ('columns',)),
+    'sampled': (LGMRec, SMALL, {}, ('columns',)),
     'sampled softmax': (LGMRec, SMALL | RECOMMENDED.model, {}, ('columns',)),
-    'sampled alike': (LGMRec, SMALL, {'max_grad_norm': 0.05}, ('batch',)),
+    'sampled alike': (LGMRec, SMALL, {}, ('batch',)),
     # With all neighbors and without a sum over samples, nothing is left to chance.
     'all neighbors': (
         LGMRec,
@@ -70,7 +70,7 @@ CASES = [
     for name in MODELS
     for by in MODELS[name][3]
     for size in (2, 4)
-    if size == 2 or name == 'paper'
+    if size == 2 or name in ('paper', 'recommended')
 ]
 
 # Shared by what, continued by what and in how many processes.

@@ -139,14 +139,18 @@ class Parallel:
         rows = parts[0].view(1, -1)
         return torch.sparse_coo_tensor(rows, parts[1], grad.size()).coalesce()
 
-    def grad_norm(self, model: Module) -> Tensor:
-        r"""The norm of all gradients, of those that are split once."""
+    def clip_grad_norm(self, model: Module, max_norm: float) -> None:
+        r"""Clips gradients by the norm of those of all processes."""
         square = torch.zeros(2)
         for name, param in model.named_parameters():
             if param.grad is not None:
-                values = param.grad
-                values = values.values() if values.is_sparse else values
+                values = _values(param.grad)
                 square = square.to(values)
                 square[int(name in self.sharded)] += values.square().sum()
         dist.all_reduce(square[1:], group=self.group)
-        return square.sum().sqrt()
+        norm = square.sum().sqrt()
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, norm)
+
+
+def _values(grad: Tensor) -> Tensor:
+    return grad.values() if grad.is_sparse else grad

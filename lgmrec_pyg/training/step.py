@@ -70,7 +70,10 @@ class TrainingStep:
         if processes is not None:
             losses = processes.reduce(self.model, losses)
         if self.max_grad_norm is not None:
-            clip_gradients(self.model, self.max_grad_norm)
+            if processes is not None:
+                processes.clip_grad_norm(self.model, self.max_grad_norm)
+            else:
+                clip_gradients(self.model, self.max_grad_norm)
         self.optimizer.step()
         return type(losses)(*(term.detach() for term in losses))
 
@@ -91,8 +94,7 @@ def clip_gradients(model: Module, max_norm: float) -> None:
             values.append(param.grad.values())
         elif param.grad is not None:
             values.append(param.grad)
-    here, norm = active(), torch.nn.utils.get_total_norm(values)
-    norm = norm if here is None else here.grad_norm(model)
+    norm = torch.nn.utils.get_total_norm(values)
     for value in values:
         value.mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))
 

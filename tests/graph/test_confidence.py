@@ -164,14 +164,12 @@ def test_ones_of_a_sparse_tensor_are_no_weights(layout):
 def test_withheld_pairs_of_a_sampled_part_do_not_matter():
     data = irregular_graph()
     data[INTERACTS].val_edge_label_index = torch.tensor([[0], [8]])
-    index = data[INTERACTS].edge_index
     loader = LinkNeighborLoader(
         T.ToUndirected()(data),
         num_neighbors=[4],
-        edge_label_index=(INTERACTS, index),
+        edge_label_index=(INTERACTS, data[INTERACTS].edge_index[:, :2]),
         batch_size=2,
-        neg_sampling='triplet',
     )
-    batch = next(iter(loader))
-    assert batch[INTERACTS].val_edge_label_index.tolist() == [[0], [8]]
-    validate_graph(batch)
+    for batch in loader:
+        assert batch['item'].num_nodes < 8
+        validate_graph(batch)

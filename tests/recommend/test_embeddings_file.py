@@ -57,7 +57,7 @@ def rewrite(path, **changes):
         ({'users': torch.ones(2)}, 'users'),
         ({'user_ids': torch.full((2, 16), 0xC3, dtype=torch.uint8)}, 'utf-8'),
         ({'user_ids': torch.zeros(2, 16, dtype=torch.uint8)}, 'non-empty ids'),
-        ({'user_ids': torch.tensor([3.0, 5.0])}, 'strings or integers'),
+        ({'user_ids': torch.tensor([3.5, 5.0])}, 'strings or integers'),
         ({'item_ids': torch.tensor([7, 7, 9])}, 'each id once'),
         ({'item_ids': torch.tensor([7, 8])}, "'item_ids' needs to hold 3 ids"),
         ({'item_ids': torch.tensor([[7, 8, 9]])}, "'item_ids' needs to be a one-dim"),

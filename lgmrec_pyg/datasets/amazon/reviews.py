@@ -49,9 +49,7 @@ def graph_from_amazon(
         all_items (bool, optional): If set to :obj:`True`, will keep products
             without reviews, and those that are filtered out.
             (default: :obj:`False`)
-        cache (str, optional): See
-            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. (default: :obj:`None`)
-        **kwargs (optional): See
+        cache, **kwargs (optional): See
             :meth:`~lgmrec_pyg.datasets.graph_from_movielens`.
 
     Raises:
