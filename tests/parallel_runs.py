@@ -25,6 +25,7 @@ from lgmrec_pyg.distributed import (
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import model_inputs
 from lgmrec_pyg.nn import MGCN, RECOMMENDED, HypergraphContrast, LGMRec, LightGCN
+from lgmrec_pyg.nn.models import lgmrec
 from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.storage import save_tensors
 from lgmrec_pyg.training import fit
@@ -207,6 +208,7 @@ def resume(name, by, other, size, folder):
 
 def main(folder):
     torch.set_num_threads(1)
+    lgmrec.CHUNK_ROWS = 30  # Embeds these few users in chunks as well.
     if sys.argv[2:] == ['resume']:
         for arguments in RESUMED:
             resume(*arguments, folder)

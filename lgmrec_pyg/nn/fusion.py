@@ -59,6 +59,14 @@ class NodeEmbedding(NamedTuple):
             tuple(x.select(index) for x in self.hypergraph),
         )
 
+    def part(self, rows: slice) -> 'NodeEmbedding':
+        r"""The embeddings of consecutive nodes, of those that this process holds."""
+        return NodeEmbedding(
+            self.collaborative[rows],
+            tuple(x[rows] for x in self.modality),
+            tuple(x._replace(membership=x.membership[rows]) for x in self.hypergraph),
+        )
+
 
 class LocalGlobalFusion(Module):
     r"""Adds up local and global embeddings, as in the `"LGMRec: Local and Global

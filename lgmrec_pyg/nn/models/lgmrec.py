@@ -320,8 +320,9 @@ class LGMRec(GraphRecommender):
         size = node.collaborative.size(0)
         if size > CHUNK_ROWS and not torch.is_grad_enabled():
             final = torch.empty_like(node.collaborative)
-            for rows in torch.arange(size, device=final.device).split(CHUNK_ROWS):
-                final[rows] = self._final(node.select(rows))
+            for start in range(0, size, CHUNK_ROWS):
+                rows = slice(start, start + CHUNK_ROWS)
+                final[rows] = self._final(node.part(rows))
             return final
         out = self.fusion(node)
         return unit_rows(out) if self.ranks_by_cosine else out
