@@ -1,5 +1,7 @@
 r"""A table of labelled interactions to a graph."""
 
+import warnings
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -42,3 +44,18 @@ def _compact(index: Tensor) -> tuple[Tensor, Tensor]:
     if bool(used.all()):
         return torch.arange(used.numel()), index
     return used.nonzero().flatten(), (used.cumsum(0) - 1)[index]
+
+
+def warn_unseen(name: str, data: HeteroData) -> None:
+    r"""Warns of users and items of a graph that training does not see."""
+    seen = [row.unique().numel() for row in data[INTERACTS].edge_index]
+    num_users, num_items = (
+        data[USER].num_nodes - seen[0],
+        data[ITEM].num_nodes - seen[1],
+    )
+    if num_users > 0 or num_items > 0:
+        warnings.warn(
+            f'{name} has {num_users} users and {num_items} items without a '
+            f'training pair, which are kept',
+            stacklevel=2,
+        )

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.datasets.assemble import assemble
+from lgmrec_pyg.datasets.assemble import assemble, warn_unseen
 from lgmrec_pyg.datasets.feature_tables import read_feature_tables
 from lgmrec_pyg.datasets.features import (
     attach_features,
@@ -21,7 +21,6 @@ from lgmrec_pyg.datasets.splits import (
     leave_one_out_split,
     random_split,
     time_split,
-    warn_unseen,
 )
 from lgmrec_pyg.datasets.splits import k_core as k_core_of
 from lgmrec_pyg.datasets.streaming import is_large, stream_table

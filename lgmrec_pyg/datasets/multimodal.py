@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 
+from lgmrec_pyg.datasets.assemble import warn_unseen
 from lgmrec_pyg.datasets.layout import read_features, read_ids, read_interactions
-from lgmrec_pyg.datasets.splits import warn_unseen
 from lgmrec_pyg.graph import (
     INTERACTS,
     ITEM,

@@ -7,9 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
-
-from lgmrec_pyg.graph import INTERACTS, ITEM, USER
 
 TRAIN, VAL, TEST, DROPPED = 0, 1, 2, -1
 SPLITS = ('random', 'leave_one_out', 'time')
@@ -174,11 +171,11 @@ def time_split(
         num_nodes = row.bincount().numel()
         count = row[label == TRAIN].bincount(minlength=num_nodes)
         label[count[row] == 0] = DROPPED
-    num_dropped, num_kept = int((label == DROPPED).sum()), int((label > TRAIN).sum())
-    if num_dropped > 0:
+    dropped, kept = int((label == DROPPED).sum()), int((label > TRAIN).sum())
+    if dropped > 0:
         warnings.warn(
-            f'Splitting by time drops {num_dropped} of {num_dropped + num_kept} pairs '
-            f'for validation and test, whose user or item has no training pair',
+            f'Splitting by time drops {dropped} of {dropped + kept} pairs for '
+            f'validation and test, whose user or item has no training pair',
             stacklevel=2,
         )
     return label
@@ -234,16 +231,3 @@ def _order(edge_index: Tensor) -> Tensor:
 def _share(count: Tensor, ratio: float) -> Tensor:
     # Products such as 0.29 * 100 fall just short of the integer they stand for:
     return (count.double() * ratio + 1e-9).floor().long()
-
-
-def warn_unseen(name: str, data: HeteroData) -> None:
-    r"""Warns of users and items of a graph that training does not see."""
-    num_users, num_items = (row.unique().numel() for row in data[INTERACTS].edge_index)
-    num_users = data[USER].num_nodes - num_users
-    num_items = data[ITEM].num_nodes - num_items
-    if num_users > 0 or num_items > 0:
-        warnings.warn(
-            f'{name} has {num_users} users and {num_items} items without a '
-            f'training pair, which are kept',
-            stacklevel=2,
-        )
