@@ -10,6 +10,7 @@ items. On CPU, they talk by gloo, else by NCCL. With `--max-restarts 3` (of torc
 
 import os.path as osp
 import time
+from contextlib import redirect_stdout
 
 import torch
 import torch.distributed as dist
@@ -75,6 +76,7 @@ with processes(args.device) as (mesh, device), parallel(mesh, args.shard) as her
     model, own_inputs = shard(whole, inputs)
     if is_first:
         print(data, sampler, *evaluators.values(), whole, sep='\n')
+    del data, inputs, whole  # What this process holds is in the others.
     setup_seconds = time.perf_counter() - start
 
     history = fit(
@@ -94,29 +96,31 @@ with processes(args.device) as (mesh, device), parallel(mesh, args.shard) as her
         emb = model.embed(*own_inputs)
     test_metrics = ShardedEvaluator(evaluators['test'], here)(*emb)
     test_seconds = time.perf_counter() - test_start
+    args.seed = torch.initial_seed()  # That of the checkpoint, if there was one.
+    with redirect_stdout(None):
+        data = prepare(args).to(device)
     if args.export is not None:
         recommender = own_recommender(emb[0], emb[1], data, here)
         recommender.save(osp.join(args.export, f'embeddings-{here.rank}.safetensors'))
         recommender.to_parquet(osp.join(args.export, f'top20-{here.rank}.parquet'))
-    weights = unshard(model) if args.save is not None else None
-    if is_first:
-        popularity = print_results(
-            args, data, history, evaluators['test'], test_metrics
-        )
-        if weights is not None:
-            whole.load_state_dict(weights)
-        seconds = {
-            'setup': setup_seconds,
-            'eval': sum(history.eval_seconds) + test_seconds,
-            'total': time.perf_counter() - start,
-        }
-        save_results(
-            args,
-            whole,
-            data,
-            history,
-            seconds,
-            test_metrics,
-            popularity,
-            processes={'number': here.size, 'shard': args.shard},
-        )
+    weights = unshard(model, rank=0)
+
+if is_first:
+    popularity = print_results(args, data, history, evaluators['test'], test_metrics)
+    whole = build_model(args, data).to(device)
+    whole.load_state_dict(weights)
+    seconds = {
+        'setup': setup_seconds,
+        'eval': sum(history.eval_seconds) + test_seconds,
+        'total': time.perf_counter() - start,
+    }
+    save_results(
+        args,
+        whole,
+        data,
+        history,
+        seconds,
+        test_metrics,
+        popularity,
+        processes={'number': here.size, 'shard': args.shard},
+    )

@@ -85,7 +85,7 @@ def main():
         begin = time.monotonic()
         finish(start(alone, args.shard, args.epochs))
         seconds, expected = time.monotonic() - begin, result(alone)
-        print(f'Without a kill: {seconds:.1f} s')
+        print(f'Without a kill: {seconds:.1f} s', flush=True)
         killed = 0
         while killed < args.kills:
             folder = Path(root) / str(time.monotonic_ns())
@@ -96,7 +96,8 @@ def main():
             finish(process)
             assert_equal(result(folder), expected)
             killed += was_killed
-            print(f'Killed after {moment:.1f} s: {was_killed}, the same result')
+            what = 'Killed' if was_killed else 'Nobody to kill'
+            print(f'{what} after {moment:.1f} s: the same result', flush=True)
 
 
 if __name__ == '__main__':

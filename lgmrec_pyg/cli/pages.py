@@ -1,5 +1,4 @@
 import os.path as osp
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -7,6 +6,7 @@ import torch
 import typer
 
 import lgmrec_pyg.reporting as reporting
+import lgmrec_pyg.serving as serving
 from lgmrec_pyg.cli.app import RunFolder, say
 from lgmrec_pyg.ops._extension import KERNELS
 
@@ -40,6 +40,9 @@ def serve(
     host: Annotated[str, Option(help='The address to listen at.')] = '127.0.0.1',
     port: Annotated[int, Option(help='The port.')] = 8000,
     workers: Annotated[int, Option(help='The number of processes.')] = 1,
+    approximate: Annotated[
+        bool, Option('--approximate', help='Rank by an index of faiss.')
+    ] = False,
 ) -> None:
     r"""Answer requests over HTTP.
 
@@ -47,13 +50,7 @@ def serve(
 
         lgmrec serve run --port 8000
     """
-    try:
-        serving = import_module('lgmrec_pyg.serving')
-    except ImportError as error:
-        raise ImportError(
-            f"Serving needs more packages: pip install 'lgmrec_pyg[serve]' ({error})"
-        ) from error
-    serving.serve(run, host, port, workers)
+    serving.serve(run, host, port, workers, approximate=approximate)
 
 
 def info() -> None:

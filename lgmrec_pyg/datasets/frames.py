@@ -141,6 +141,8 @@ def to_frame(table: Any, columns: Columns | None, name: str) -> pd.DataFrame:
     if columns is None:
         return table
     names = list(dict.fromkeys(columns.values()))
+    if table.shape == (0, 0):
+        return pd.DataFrame(columns=names)
     if isinstance(table.columns, pd.RangeIndex) and table.shape[1] == len(names):
         table = table.set_axis(names, axis=1)
     if not {*names}.difference(table.columns).isdisjoint(table.index.names):

@@ -155,8 +155,9 @@ def graph_from_interactions(
     if split not in SPLITS or (split == 'time' and timestamp is None):
         needed = f"'split' needs to be one of {SPLITS}, where 'time' needs 'timestamp'"
         raise ValueError(f'{needed} (got {split!r})')
-    if split_at is not None and split != 'time':
-        raise ValueError(f"'split_at' needs the split 'time' (got {split!r})")
+    if split_at is not None and (split != 'time' or np.shape(split_at) != (2,)):
+        needed = "'split_at' needs to hold two times, for the split 'time'"
+        raise ValueError(f'{needed} (got {split_at!r} and {split!r})')
     if (rating is None) != (min_rating is None):
         got = f'got {rating!r} and {min_rating!r}'
         raise ValueError(f"'rating' and 'min_rating' need to be given together ({got})")
@@ -178,6 +179,7 @@ def graph_from_interactions(
         if source is not None
     }
     table = parts[TRAIN] if len(parts) == 1 else join_splits(parts)
+    del parts  # Of large files, every copy of the pairs counts.
     warn_alike(table.user_ids, user)
     warn_alike(table.item_ids, item)
     if weight is True:

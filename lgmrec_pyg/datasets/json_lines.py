@@ -128,7 +128,7 @@ def report_bad(path: str, unit: str, first: str, good: int, bad: int) -> None:
     r"""Warns of the damaged parts of a file, which were skipped, or raises an error if
     nothing else is left, or if they are more than one and than one in twenty.
     """
-    got = f'{bad} damaged of {good + bad}, the first one: {first}'
+    got = f'{bad} damaged of {good + bad}, the first one: {first}' if bad else 'none'
     if good == 0 or bad > max(1, MAX_BAD_SHARE * (good + bad)):
         raise ValueError(f"'{path}' needs to hold undamaged {unit} (got {got})")
     if bad > 0:

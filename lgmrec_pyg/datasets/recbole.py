@@ -7,8 +7,10 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lgmrec_pyg.datasets.described import describe_items
+from lgmrec_pyg.datasets.features import add_item_features
 from lgmrec_pyg.datasets.frames import read_frame
 from lgmrec_pyg.datasets.interactions import graph_from_interactions
+from lgmrec_pyg.graph import ITEM, get_ids
 from lgmrec_pyg.storage import reading
 
 ITEM_ID = 'item_id:token'
@@ -55,7 +57,9 @@ def graph_from_recbole(
             type :obj:`token_seq` but the texts. (default: :obj:`None`)
         all_items (bool, optional): If set to :obj:`True`, will keep items without
             interactions, and those that are filtered out. (default: :obj:`False`)
-        cache, **kwargs (optional): See
+        cache (str, optional): See
+            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. (default: :obj:`None`)
+        **kwargs (optional): See
             :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. If there are
             timestamps, they are used.
 
@@ -84,16 +88,23 @@ def graph_from_recbole(
             )
     with open(inter, encoding='utf-8-sig') as file:
         has_time = 'timestamp:float' in file.readline()
+    options = {
+        'rating': 'rating' if kwargs.get('min_rating') is not None else None,
+        'timestamp': 'timestamp' if has_time else None,
+    }
     data = graph_from_interactions(
         inter,
-        {x: _vectors(items, x) for x in kinds if kinds[x] == 'float_seq'} or None,
-        rating='rating' if kwargs.get('min_rating') is not None else None,
-        timestamp='timestamp' if has_time else None,
         catalog=list(items.index) if all_items else None,
         val=val,
         test=test,
-        **kwargs,
+        **options | kwargs,
     )
+    known = items[items.index.isin(get_ids(data, ITEM))]
+    items = (
+        known if len(known) > 0 else items
+    )  # Of which errors say that none is known.
+    vectors = {x: _vectors(items, x) for x in kinds if kinds[x] == 'float_seq'}
+    data = add_item_features(data, vectors)
     rows = items[[f'{x}:{kinds[x]}' for x in texts]].to_numpy()
     words = dict(zip(items.index, (' '.join(row).strip() for row in rows), strict=True))
     found = {x: items[f'{x}:{kinds[x]}'].str.split().to_dict() for x in listed or ()}

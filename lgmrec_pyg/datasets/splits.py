@@ -206,8 +206,10 @@ def _place_from_end(edge_index: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     perm = perm[key[perm].argsort(stable=True)]
     perm = perm[user[perm].argsort(stable=True)]
     count = user.bincount()
+    from_end = count.cumsum(0)[user[perm]]
+    from_end -= torch.arange(1, perm.numel() + 1)
     place = torch.empty_like(perm)
-    place[perm] = count.cumsum(0)[user[perm]] - torch.arange(1, perm.numel() + 1)
+    place[perm] = from_end
     return place, count[user]
 
 

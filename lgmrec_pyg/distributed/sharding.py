@@ -69,18 +69,21 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
 
 
 @torch.no_grad()
-def unshard(model: Any) -> dict[str, Tensor]:
+def unshard(model: Any, rank: int | None = None) -> dict[str, Tensor]:
     r"""The weights of the whole model, of the parts of all processes.
 
     Args:
         model (torch.nn.Module): The part of this process, as of :func:`shard`.
+        rank (int, optional): The process that gets them, one after the other, while
+            others get none. If :obj:`None`, all do. (default: :obj:`None`)
     """
     here = _active()
     out = {}
     for name, weight in model.state_dict().items():
         if name in here.sharded:
             weight = here.as_dtensor(weight, here.sharded[name]).full_tensor()
-        out[name] = weight
+        if rank in (None, here.rank):
+            out[name] = weight
     return out
 
 

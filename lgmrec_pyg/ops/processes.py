@@ -139,18 +139,14 @@ class Parallel:
         rows = parts[0].view(1, -1)
         return torch.sparse_coo_tensor(rows, parts[1], grad.size()).coalesce()
 
-    def clip_grad_norm(self, model: Module, max_norm: float) -> None:
-        r"""Clips gradients by the norm of those of all processes."""
+    def grad_norm(self, model: Module) -> Tensor:
+        r"""The norm of all gradients, of those that are split once."""
         square = torch.zeros(2)
         for name, param in model.named_parameters():
             if param.grad is not None:
-                values = _values(param.grad)
+                values = param.grad
+                values = values.values() if values.is_sparse else values
                 square = square.to(values)
                 square[int(name in self.sharded)] += values.square().sum()
         dist.all_reduce(square[1:], group=self.group)
-        norm = square.sum().sqrt()
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, norm)
-
-
-def _values(grad: Tensor) -> Tensor:
-    return grad.values() if grad.is_sparse else grad
+        return square.sum().sqrt()

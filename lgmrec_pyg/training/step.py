@@ -70,10 +70,7 @@ class TrainingStep:
         if processes is not None:
             losses = processes.reduce(self.model, losses)
         if self.max_grad_norm is not None:
-            if processes is not None:
-                processes.clip_grad_norm(self.model, self.max_grad_norm)
-            else:
-                clip_gradients(self.model, self.max_grad_norm)
+            clip_gradients(self.model, self.max_grad_norm)
         self.optimizer.step()
         return type(losses)(*(term.detach() for term in losses))
 
@@ -94,7 +91,8 @@ def clip_gradients(model: Module, max_norm: float) -> None:
             values.append(param.grad.values())
         elif param.grad is not None:
             values.append(param.grad)
-    norm = torch.nn.utils.get_total_norm(values)
+    here, norm = active(), torch.nn.utils.get_total_norm(values)
+    norm = norm if here is None else here.grad_norm(model)
     for value in values:
         value.mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))
 

@@ -46,11 +46,8 @@ def test_hostile_requests(tmp_path, capsys):
     statuses = found['statuses']
     assert sum(statuses.values()) == 300
     assert found['wrong'] == []
-    assert (found['lost_workers'], found['tracebacks'], found['exit_status']) == (
-        0,
-        0,
-        0,
-    )
+    assert (found['lost_workers'], found['tracebacks']) == (0, 0)
+    assert found['exit_status'] in (0, -signal.SIGTERM)
     assert found['valid_afterwards'] == [200]
     assert {'200', '400', '404', '422'} <= set(statuses)  # They get that far.
 

@@ -4,9 +4,13 @@ import importlib.metadata
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -35,6 +39,11 @@ def lgmrec(*args):
     finally:
         sys.argv = before
     return 0
+
+
+def environment():
+    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+    return os.environ | {'PYTHONPATH': path}
 
 
 @pytest.fixture(scope='module')
@@ -67,8 +76,7 @@ def shop(tmp_path_factory):
 
 
 def test_the_command_in_a_process_of_its_own(tmp_path):
-    path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
-    options = {'env': os.environ | {'PYTHONPATH': path}, 'cwd': tmp_path, 'text': True}
+    options = {'env': environment(), 'cwd': tmp_path, 'text': True}
     command = [sys.executable, '-m', 'lgmrec_pyg']
     out = subprocess.run([*command, '--help'], capture_output=True, **options)
     assert out.returncode == 0
@@ -189,6 +197,34 @@ def test_report(run, tmp_path):
     assert '<h1>run (1) / run (2)</h1>' in out.read_text()
 
 
+def test_serve(run, tmp_path):
+    pytest.importorskip('fastapi')
+    pytest.importorskip('uvicorn')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, '-m', 'lgmrec_pyg', 'serve', str(run), '--port']
+    with (
+        open(tmp_path / 'log', 'w') as log,
+        subprocess.Popen(
+            [*command, str(port)], env=environment(), stderr=log
+        ) as server,
+    ):
+        try:
+            assert is_up(port, server), (tmp_path / 'log').read_text()
+        finally:
+            server.terminate()
+
+
+def is_up(port, server):
+    while server.poll() is None:
+        try:
+            return urlopen(f'http://127.0.0.1:{port}/health').status == 200
+        except URLError:
+            time.sleep(0.2)
+    return False
+
+
 def test_info(capsys):
     assert lgmrec('info') == 0
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -266,7 +302,7 @@ def test_packages_that_are_missing_are_named(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'altair', None)
     assert lgmrec('report', run) == 1
     assert "pip install 'lgmrec_pyg[report]'" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, 'lgmrec_pyg.serving', None)
+    monkeypatch.setitem(sys.modules, 'uvicorn', None)
     assert lgmrec('serve', run) == 1
     assert "pip install 'lgmrec_pyg[serve]'" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, 'typer', None)

@@ -512,8 +512,11 @@ def test_graph_from_interactions_splits_at_numbers() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             graph_from_interactions(frame, split_at=split_at, **options)
-    with pytest.raises(ValueError, match="'split_at' needs the split 'time'"):
-        graph_from_interactions(frame, split_at=(2, 3))
+    for wrong in ({'split_at': (2, 3)}, {'split_at': 2, **options}):
+        with pytest.raises(ValueError, match="'split_at' needs to hold two times, for"):
+            graph_from_interactions(frame, **wrong)
+    data = graph_from_interactions(frame, split_at=(5, 6), **options)
+    assert data[INTERACTS].num_edges == 4
 
 
 def test_graph_from_interactions_beside_a_matrix() -> None:

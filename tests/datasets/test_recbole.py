@@ -101,6 +101,11 @@ def test_graph_from_recbole_of_given_splits(tmp_path: Path) -> None:
             "'features' of 'vec' need to be equally long rows of real numbers",
         ),
         (
+            {'inter': INTER, 'item': 'item_id:token\tv:float_seq\n8\t1 2\n'},
+            {},
+            "'features' of 'v' need to describe items such as",
+        ),
+        (
             {'inter': INTER, 'item': 'item_id:token\tc:token_seq\n8\tA\n'},
             {},
             'the texts and labels need to describe items such as',
@@ -113,3 +118,13 @@ def test_graph_from_recbole_errors(
     folder = write(tmp_path, **files)
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(message)):
         graph_from_recbole(folder, **options)
+
+
+def test_graph_from_recbole_of_labels(tmp_path: Path) -> None:
+    inter = INTER.replace('rating', 'label').replace('\t1\t50', '\t0\t50')
+    options: dict[str, Any] = {'val_ratio': 0, 'test_ratio': 0}
+    data = graph_from_recbole(
+        write(tmp_path, inter=inter), rating='label', min_rating=1, **options
+    )
+    assert get_ids(data, 'user') == ['196']
+    assert data[INTERACTS].num_edges == 3

@@ -600,7 +600,8 @@ def test_read_timestamps_errors() -> None:
         (pd.Series([1, 2]), '(got Series)'),
         (((u, 1) for u in range(3)), '(got generator)'),
         (np.zeros((2, 2, 2), dtype=int), '(got Tensor)'),
-        ([], "one column 'user_id'"),
+        ([], 'hold interactions (got none)'),
+        ({}, 'hold interactions (got none)'),
     ],
 )
 def test_read_interaction_table_of_malformed_objects(source: Any, message: str) -> None:

@@ -49,7 +49,9 @@ def graph_from_amazon(
         all_items (bool, optional): If set to :obj:`True`, will keep products
             without reviews, and those that are filtered out.
             (default: :obj:`False`)
-        cache, **kwargs (optional): See
+        cache (str, optional): See
+            :meth:`~lgmrec_pyg.datasets.graph_from_movielens`. (default: :obj:`None`)
+        **kwargs (optional): See
             :meth:`~lgmrec_pyg.datasets.graph_from_movielens`.
 
     Raises:

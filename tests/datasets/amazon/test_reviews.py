@@ -208,3 +208,48 @@ def test_graph_from_amazon_errors(tmp_path: Path) -> None:
         graph_from_amazon(reviews, products, Recorder())
     with pytest.warns(UserWarning, match="'category' is left out: no item has any"):
         graph_from_amazon(reviews, products)
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        '{"user_id": "U1", "parent_asin": "a", "rating": NaN, "timestamp": 1}',
+        '{"user_id": "U1", "parent_asin": null, "rating": 1, "timestamp": 1}',
+        '{"user_id": "U1", "parent_',
+        'nan',
+    ],
+)
+def test_graph_from_amazon_skips_a_damaged_line(tmp_path: Path, bad: str) -> None:
+    path = write(tmp_path / 'a.jsonl', reviews_2023())
+    path.write_text(path.read_text() + bad)
+    with pytest.warns(UserWarning, match=r"a\.jsonl' holds .*1 damaged of 5.*line 5"):
+        data = graph_from_amazon(path, val_ratio=0, test_ratio=0)
+    assert data[INTERACTS].num_edges == 4
+
+
+@pytest.mark.parametrize(
+    ('changes', 'text'),
+    [
+        (dict.fromkeys(EMPTY), None),
+        ({**EMPTY, 'description': 'words'}, 'words'),
+        ({**EMPTY, 'details': {'a': {'b': 'c'}, 'd': ['e', 'f'], 'n': 3}}, 'd: e d: f'),
+        ({**EMPTY, 'title': ' &nbsp; '}, None),
+        ({**EMPTY, 'title': 'x', 'price': '$5 - $6'}, 'x'),
+    ],
+)
+def test_graph_from_amazon_of_products_that_lack_much(
+    tmp_path: Path, changes: dict[str, Any], text: str | None
+) -> None:
+    reviews = write(tmp_path / 'a.jsonl', reviews_2023())
+    products = [{**PRODUCTS_2023[0], **changes}, {**PRODUCTS_2023[2], 'title': 'last'}]
+    encoder = Recorder()
+    graph_from_amazon(reviews, write(tmp_path / 'm.jsonl', products), encoder)
+    assert encoder.seen == [*([text] if text else []), 'last Soap']
+
+
+def test_graph_from_amazon_of_two_editions(tmp_path: Path) -> None:
+    path = write(tmp_path / 'a.jsonl', [*reviews_2023(), *reviews_of_old(float)])
+    data = graph_from_amazon(path, val_ratio=0, test_ratio=0)
+    assert data[INTERACTS].num_edges == 4
+    with pytest.raises(ValueError, match=r'needs to hold undamaged lines \(got none\)'):
+        graph_from_amazon(write(tmp_path / 'b.jsonl', []))
