@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from lgmrec_pyg import nn
 from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.distributed import (
     ShardedEvaluator,
@@ -24,12 +25,12 @@ from lgmrec_pyg.distributed import (
 )
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import model_inputs
-from lgmrec_pyg.nn import MGCN, RECOMMENDED, HypergraphContrast, LGMRec, LightGCN
+from lgmrec_pyg.nn import PUBLISHED, RECOMMENDED, HypergraphContrast, LGMRec, LightGCN
 from lgmrec_pyg.nn.models import lgmrec
 from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.storage import save_tensors
 from lgmrec_pyg.training import fit
-from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
+from lgmrec_pyg.transforms import StandardizeFeatures
 
 SHARED = ('batch', 'columns', 'rows')
 SMALL = {'embedding_dim': 8, 'contrast_weight': 1e-3, 'reg_weight': 1e-2}
@@ -64,7 +65,12 @@ MODELS = {
         ('batch',),
     ),
     'LightGCN': (LightGCN, {'embedding_dim': 8, 'reg_weight': 0.1}, {}, SHARED),
-    'MGCN': (MGCN, {'embedding_dim': 8, 'contrast_weight': 0.1}, {}, ('batch',)),
+    'MGCN': (nn.MGCN, {'embedding_dim': 8, 'contrast_weight': 0.1}, {}, ('batch',)),
+}
+MODELS |= {
+    name: (getattr(nn, name), preset.model, {}, ('batch',))
+    for name, preset in PUBLISHED.items()
+    if name not in MODELS and getattr(nn, name).shares_batch
 }
 CASES = [
     (name, by, size)
@@ -101,8 +107,8 @@ def build(name):
     torch.manual_seed(5)
     data = StandardizeFeatures()(SyntheticMultimodal('tiny')[0])
     model_class, arguments, _, _ = MODELS[name]
-    if model_class is MGCN:
-        data = SimilarItems(5)(data)
+    if name in PUBLISHED:
+        data = PUBLISHED[name].transform(data)
     model = model_class.from_data(data, **arguments)
     size = TripletSampler.from_data(data).user.numel()
     # The last batch is of fewer triplets than there are processes.

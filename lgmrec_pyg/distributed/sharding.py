@@ -28,9 +28,15 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
             :func:`~lgmrec_pyg.graph.model_inputs`.
 
     Raises:
-        ValueError: If the number of columns is no multiple of that of processes.
+        ValueError: If the number of columns is no multiple of that of processes, or the
+            loss of the model cannot be shared.
     """
     here = _active()
+    if not getattr(model, 'shares_batch', True):
+        raise ValueError(
+            f"'{type(model).__name__}' cannot be shared by processes: its loss has "
+            f'terms that are no sums over the batch'
+        )
     identity = identify_model(model, inputs)
     if here.by == 'batch':
         return model, inputs

@@ -4,6 +4,7 @@ import torch.distributed as dist
 from parallel_runs import build, model_inputs, options, train_together
 
 from lgmrec_pyg.distributed import parallel, processes, shard, unshard
+from lgmrec_pyg.nn import BM3, MIGGT
 from lgmrec_pyg.ops.parallel import active, lookup, own_part
 from lgmrec_pyg.training import fit
 
@@ -26,6 +27,13 @@ def test_errors_say_what_to_do(mesh, tmp_path):
             call()
     with pytest.raises(RuntimeError, match='torchrun --nproc-per-node N'), processes():
         pass
+
+
+@pytest.mark.parametrize('model_class', [BM3, MIGGT])
+def test_losses_that_are_no_sums_are_not_shared(mesh, model_class):
+    model = model_class(4, 5, {'text': 3})
+    with parallel(mesh), pytest.raises(ValueError, match='no sums over the batch'):
+        shard(model, ())
 
 
 def test_models_that_mix_columns_are_not_shared_by_them(mesh):

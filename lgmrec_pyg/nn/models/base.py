@@ -44,6 +44,7 @@ class GraphRecommender(Module):
     ranking_losses: tuple[str, ...] = ('bpr', 'softmax')
     needs_modalities = True
     takes_parts = False  # Of a graph, as neighbor samplers draw them.
+    shares_batch = True  # Whether processes may have a part of the batch each.
     _num_nodes: dict[str, int] | None = None
 
     def __init__(self, arguments: dict[str, Any]) -> None:

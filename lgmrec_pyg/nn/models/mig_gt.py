@@ -69,6 +69,8 @@ class MIGGT(GraphRecommender):
             :obj:`"softmax"`. (default: :obj:`0.2`)
     """
 
+    shares_batch = False  # Its regularization is of all nodes.
+
     def __init__(
         self,
         num_users: int,
