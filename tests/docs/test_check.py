@@ -18,11 +18,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def load(monkeypatch):
     r"""Imports a module of the folder of the documentation."""
+    names = ('check', 'first_content', 'links', 'mathml', 'pages', 'reference')
+    others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     for folder in ('docs', 'docs/extensions'):
         monkeypatch.syspath_prepend(str(ROOT / folder))
     yield importlib.import_module
-    for name in ('check', 'first_content', 'links', 'mathml', 'pages', 'reference'):
+    for name in names:
         sys.modules.pop(name, None)
+    sys.modules.update(others)
 
 
 def write_site(folder, **pages):
