@@ -47,7 +47,7 @@ class GatedHypergraph(Module):
         self.gate = Linear(64, 1)
         self.bpr = nn.BPRLoss()
 
-    def forward(self, x_dict, graph):
+    def views(self, x_dict, graph):
         text = self.encoder(x_dict['text'], graph.modality['text'], graph.interactions)
         user, item = self.local(
             self.user.weight + unit_rows(text.user),
@@ -57,7 +57,10 @@ class GatedHypergraph(Module):
         hyper_user, hyper_item = self.hypergraph(
             item, text.user_logits, text.item_logits, graph.modality['text'].described
         )
-        return self.fuse(user, hyper_user.dense()), self.fuse(item, hyper_item.dense())
+        return (user, hyper_user.dense()), (item, hyper_item.dense())
+
+    def forward(self, x_dict, graph):
+        return tuple(self.fuse(*views) for views in self.views(x_dict, graph))
 
     def weigh(self, local: Tensor, hyper: Tensor) -> Tensor:
         return self.gate(torch.cat([local, hyper], dim=-1)).sigmoid()
@@ -114,17 +117,8 @@ plt.show()
 # are those with few pairs. Looking at such a thing is how one finds what can go.
 
 with torch.no_grad():
-    x_dict, graph = inputs
-    text = gated.encoder(x_dict['text'], graph.modality['text'], graph.interactions)
-    _, item = gated.local(
-        gated.user.weight + unit_rows(text.user),
-        gated.item.weight + unit_rows(text.item),
-        graph.interactions,
-    )
-    _, hyper = gated.hypergraph(
-        item, text.user_logits, text.item_logits, graph.modality['text'].described
-    )
-    weight = gated.weigh(item, hyper.dense()).flatten()
+    _, item = gated.views(*inputs)
+    weight = gated.weigh(*item).flatten()
 
 degree = torch.bincount(training_pairs(data)[1], minlength=sizes[1])
 groups = [degree == 0, (degree > 0) & (degree < 5), (degree >= 5) & (degree < 15)]
