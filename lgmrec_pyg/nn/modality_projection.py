@@ -11,7 +11,7 @@ from lgmrec_pyg.ops._extension import register
 
 
 class ModalityProjection(Module):
-    r"""Projects frozen modality features into the embedding space and onto the
+    r"""Projects modality features into the embedding space and onto the
     hyperedges, from the `"LGMRec: Local and Global Graph Learning for
     Multimodal Recommendation" <https://arxiv.org/abs/2312.16400>`_ paper.
 
@@ -23,7 +23,8 @@ class ModalityProjection(Module):
     :math:`\mathbf{V}`, which live in the space of the raw features. One product
     reads the wide features once for both. Features in half precision are
     multiplied in half precision; weights and output keep full precision. Any other
-    features take the type of the weights, under autocast as well.
+    features take the type of the weights, under autocast as well. Features receive
+    gradients only if they ask for them, see :class:`~lgmrec_pyg.nn.LearnedFeatures`.
 
     Args:
         in_channels (int): The width :math:`d_m` of the features.
@@ -64,7 +65,7 @@ class ModalityProjection(Module):
             torch.nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        r"""Projects the features; they receive no gradient."""
+        r"""Projects the features."""
         if x.size(-1) != self.in_channels:
             raise ValueError(
                 f'{self} needs features with {self.in_channels} columns '
@@ -73,6 +74,8 @@ class ModalityProjection(Module):
         if x.dtype not in (torch.float16, torch.bfloat16):
             x = x.to(self.weight.dtype)
         weight = torch.cat([self.weight, self.hyperedge], dim=1)
+        if x.requires_grad:
+            return matmul(x, weight.to(x.dtype)).to(weight.dtype)
         return torch.ops.lgmrec_pyg.project_frozen(x, weight)
 
     def __repr__(self) -> str:

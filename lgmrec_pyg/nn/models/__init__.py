@@ -6,6 +6,7 @@ from lgmrec_pyg.nn.models.dgr import DGR
 from lgmrec_pyg.nn.models.freedom import FREEDOM
 from lgmrec_pyg.nn.models.gmgl import GMGL
 from lgmrec_pyg.nn.models.lattice import LATTICE
+from lgmrec_pyg.nn.models.learned_features import LearnedFeatures
 from lgmrec_pyg.nn.models.lgmrec import LGMRec
 from lgmrec_pyg.nn.models.lightgcn import LightGCN
 from lgmrec_pyg.nn.models.mgcn import MGCN
@@ -35,6 +36,7 @@ __all__ = [
     'GraphRecommender',
     'LGMRec',
     'LGMRecOutput',
+    'LearnedFeatures',
     'LightGCN',
     'Losses',
     'ModelOutput',
