@@ -30,7 +30,7 @@ from lgmrec_pyg.nn.models import lgmrec
 from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.storage import save_tensors
 from lgmrec_pyg.training import fit
-from lgmrec_pyg.transforms import StandardizeFeatures
+from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
 
 SHARED = ('batch', 'columns', 'rows')
 SMALL = {'embedding_dim': 8, 'contrast_weight': 1e-3, 'reg_weight': 1e-2}
@@ -38,6 +38,12 @@ MODELS = {
     'paper': (LGMRec, SMALL, {}, SHARED),
     'many hyperedges': (LGMRec, SMALL | {'num_hyperedges': 16}, {}, SHARED),
     'recommended': (LGMRec, SMALL | RECOMMENDED.model, {}, SHARED),
+    'similar': (
+        LGMRec,
+        SMALL | {'fusion': 'concat', 'similar_weight': 0.5},
+        {},
+        SHARED,
+    ),
     'options': (
         LGMRec,
         SMALL
@@ -109,6 +115,8 @@ def build(name):
     model_class, arguments, _, _ = MODELS[name]
     if name in PUBLISHED:
         data = PUBLISHED[name].transform(data)
+    elif 'similar_weight' in arguments:
+        data = SimilarItems(k=10)(data)
     model = model_class.from_data(data, **arguments)
     size = TripletSampler.from_data(data).user.numel()
     # The last batch is of fewer triplets than there are processes.

@@ -14,9 +14,11 @@ class Parameters:
     item: Tensor
     weight: dict[str, Tensor]
     hyperedge: dict[str, Tensor]
+    modality_user: dict[str, Tensor] = field(default_factory=dict)
 
     def all(self) -> list[Tensor]:
-        return [self.user, self.item, *self.weight.values(), *self.hyperedge.values()]
+        tables = self.weight, self.hyperedge, self.modality_user
+        return [self.user, self.item, *(x for table in tables for x in table.values())]
 
 
 @dataclass
@@ -33,6 +35,9 @@ class DenseLGMRec:
     parts: tuple[str, ...] = ('collaborative', 'modality', 'hypergraph')
     shared_ids: bool = False
     softmax_temperature: float | None = None  # A softmax over all items, not BPR.
+    concat: bool = False
+    similar: dict[str, Tensor] = field(default_factory=dict)  # S_m, [I, I]
+    similar_weight: float = 0.0
 
     def a_hat(self) -> Tensor:
         r = self.interactions
@@ -53,9 +58,10 @@ class DenseLGMRec:
         cge = [layer]
         for _ in range(self.layers[0]):
             cge.append(a_hat @ cge[-1])
-        e_cge = torch.stack(cge).mean(0)
+        e_cge = torch.stack(cge).mean(0) + self.of_similar(p.item)
 
         out = e_cge if 'collaborative' in self.parts or not self.features else 0
+        beside = []
         ghe = {}
         for m, x in self.features.items():
             count = self.owner[m].sum(1, keepdim=True)
@@ -66,10 +72,17 @@ class DenseLGMRec:
             f_user = r @ f_item / (r @ has).clamp(min=1)
             if self.shared_ids:
                 f_user = p.user
-            mge = torch.cat([f_user, f_item])
+            if self.concat:
+                f_user = p.modality_user.get(m, f_user)
+                f_item = normalize(f_item)
+            mge = [torch.cat([f_user, f_item])]
             for _ in range(self.layers[1]):
-                mge = a_hat @ mge
-            if 'modality' in self.parts:
+                mge.append(a_hat @ mge[-1])
+            mge = torch.stack(mge).mean(0) if self.concat else mge[-1]
+            mge = mge + self.of_similar(f_item)
+            if 'modality' in self.parts and self.concat:
+                beside.append(mge)
+            elif 'modality' in self.parts:
                 out = out + normalize(mge)
 
             h_item = x_item @ p.hyperedge[m]
@@ -84,7 +97,17 @@ class DenseLGMRec:
             ghe[m] = torch.cat([user, g])
         if ghe and 'hypergraph' in self.parts:
             out = out + self.alpha * normalize(sum(ghe.values()))
+        if beside:
+            first = [] if isinstance(out, int) else [out]
+            out = torch.cat([*first, *beside], 1)
         return out, ghe
+
+    def of_similar(self, x_item: Tensor) -> Tensor:
+        num_users = self.interactions.size(0)
+        out = x_item.new_zeros(num_users + x_item.size(0), x_item.size(1))
+        for s in self.similar.values():
+            out[num_users:] += self.similar_weight / len(self.similar) * (s @ x_item)
+        return out
 
     def loss(self, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, ...]:
         num_users = self.interactions.size(0)

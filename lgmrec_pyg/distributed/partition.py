@@ -38,7 +38,11 @@ def partition(
             part.described[slice(*items)],
             part.user_degree[slice(*users)],
         )
-    return own_x, MultimodalGraph(interactions, modality)
+    similar = {
+        name: _with_transpose(_rows(adj.csr, *items))
+        for name, adj in graph.similar.items()
+    }
+    return own_x, MultimodalGraph(interactions, modality, similar)
 
 
 def _rows(csr: CSR, start: int, stop: int) -> CSR:

@@ -22,6 +22,7 @@ from lgmrec_pyg.graph.schema import (
 )
 from lgmrec_pyg.graph.subgraph import (
     SampledNodes,
+    check_similar,
     is_subgraph,
     neighbor_scale,
     neighbor_weights,
@@ -113,7 +114,9 @@ class MultimodalGraph(NamedTuple):
             for name, graph in out.modality.items()
         }
         interactions = out.interactions._replace(user_scale=scale)
-        return cls(interactions, modality, out.similar, sampled_nodes(data))
+        nodes = sampled_nodes(data)
+        check_similar(data, nodes[ITEM].weight.numel())
+        return cls(interactions, modality, out.similar, nodes)
 
     @classmethod
     def from_dict(

@@ -17,6 +17,7 @@ from lgmrec_pyg.graph.schema import (
     REV_INTERACTS,
     USER,
     describes,
+    similarities,
 )
 
 ADVICE = "transform the graph by 'ForSampling' before it is sampled"
@@ -130,6 +131,19 @@ def user_degree(data: HeteroData, modality: str) -> Tensor:
             f'interactions, of which it takes 0'
         )
     return _attribute(data, USER, name).clamp(min=1).view(-1, 1)
+
+
+def check_similar(data: HeteroData, seeds: int) -> None:
+    r"""Raises an error if a seed came without all of the items similar to it."""
+    for edge_type in similarities(data):
+        expected = _attribute(data, ITEM, f'{edge_type[1]}_degree')[:seeds]
+        found = torch.bincount(data[edge_type].edge_index[1], minlength=seeds)[:seeds]
+        if not torch.equal(found, expected.to(found.dtype)):
+            raise ValueError(
+                f'Seeds of a part need to have all of the items similar to them (got '
+                f'{int(found.sum())} of {int(expected.sum())}): sample {[-1]} of '
+                f'{edge_type} in the first hop'
+            )
 
 
 def sampled_nodes(data: HeteroData) -> dict[str, SampledNodes]:

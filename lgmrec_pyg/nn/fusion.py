@@ -68,6 +68,9 @@ class NodeEmbedding(NamedTuple):
         )
 
 
+MODES = ('sum', 'concat')
+
+
 class LocalGlobalFusion(Module):
     r"""Adds up local and global embeddings, as in the `"LGMRec: Local and Global
     Graph Learning for Multimodal Recommendation"
@@ -80,26 +83,48 @@ class LocalGlobalFusion(Module):
         \mathbf{e}_{\mathrm{ghe}} \Vert}, \qquad
         \mathbf{e}_{\mathrm{ghe}} = \sum_m \mathbf{g}_m
 
+    By :obj:`"concat"`, modality embeddings stand beside the sum of the others instead,
+    as they are, so that each of them meets its own kind in an inner product.
+
     Args:
         alpha (float, optional): The weight :math:`\alpha` of the global
             embedding. (default: :obj:`0.3`)
         collaborative (bool, optional): If set to :obj:`False`, leaves the
             collaborative embedding out. (default: :obj:`True`)
+        mode (str, optional): :obj:`"sum"` or :obj:`"concat"`.
+            (default: :obj:`"sum"`)
 
     Shapes:
         - **input:** a :class:`NodeEmbedding` of :math:`N` nodes
-        - **output:** embeddings :math:`(N, d)`
+        - **output:** embeddings :math:`(N, d)`, wider by :math:`d` a modality if
+          concatenated
+
+    Raises:
+        ValueError: If the mode is unknown.
     """
 
-    def __init__(self, alpha: float = 0.3, collaborative: bool = True) -> None:
+    def __init__(
+        self, alpha: float = 0.3, collaborative: bool = True, mode: str = 'sum'
+    ) -> None:
         super().__init__()
+        if mode not in MODES:
+            raise ValueError(f"'mode' needs to be one of {MODES} (got {mode!r})")
         self.alpha = alpha
         self.collaborative = collaborative
+        self.mode = mode
 
     def reset_parameters(self) -> None:
         r"""Nothing to reset: the module has no parameters."""
 
     def forward(self, node: NodeEmbedding) -> Tensor:
+        if self.mode == 'sum':
+            return self._sum(node)
+        # Without any other part, the sum of none is the collaborative embedding.
+        alone = bool(node.modality) and not (self.collaborative or node.hypergraph)
+        rest = () if alone else (self._sum(node._replace(modality=())),)
+        return torch.cat([*rest, *node.modality], dim=1)
+
+    def _sum(self, node: NodeEmbedding) -> Tensor:
         # One after the other, since all of a large graph at once take much memory.
         parts: Iterator[Tensor] = map(unit_rows, node.modality)
         if node.hypergraph:
@@ -122,5 +147,5 @@ class LocalGlobalFusion(Module):
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}(alpha={self.alpha}, '
-            f'collaborative={self.collaborative})'
+            f'collaborative={self.collaborative}, mode={self.mode!r})'
         )

@@ -82,7 +82,11 @@ class ModalityEncoder(Module):
         self.projection.reset_parameters()
 
     def forward(
-        self, x: Tensor, modality: ModalityGraph, interactions: BipartiteGraph
+        self,
+        x: Tensor,
+        modality: ModalityGraph,
+        interactions: BipartiteGraph,
+        lift: bool = True,
     ) -> ModalityContent:
         r"""Runs the forward pass of the module.
 
@@ -90,9 +94,15 @@ class ModalityEncoder(Module):
             x (torch.Tensor): The features of the nodes of the modality.
             modality (ModalityGraph): Which of them describe which items.
             interactions (BipartiteGraph): The interactions; weights do not count.
+            lift (bool, optional): If set to :obj:`False`, will return nothing for
+                users. (default: :obj:`True`)
         """
         split = [self.projection.out_channels, self.projection.num_hyperedges]
         item = self.conv(self.projection(x), modality.to_item)
+        if not lift:
+            item_content, item_logits = item.split(split, dim=1)
+            nobody = item_content[:0], item_logits[:0]
+            return ModalityContent(nobody[0], item_content, nobody[1], item_logits)
         user = self.conv(item, interactions.to_user.unweighted())
         if interactions.user_scale is not None:  # Of what was drawn, to all.
             user = user * interactions.user_scale.to(user.dtype)

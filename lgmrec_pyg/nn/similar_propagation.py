@@ -2,6 +2,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.ops import Adjacency, spmm
+from lgmrec_pyg.ops.parallel import all_nodes
 
 
 class SimilarPropagation(Module):
@@ -39,7 +40,8 @@ class SimilarPropagation(Module):
 
     def forward(self, x: Tensor, similar: dict[str, Adjacency]) -> Tensor:
         for _ in range(self.num_layers):
-            terms = [w * spmm(similar[name], x) for name, w in self.weight.items()]
+            whole = all_nodes(x, similar[next(iter(self.weight))].size[1])
+            terms = [w * spmm(similar[m], whole) for m, w in self.weight.items()]
             x = sum(terms[1:], terms[0])
         return x
 

@@ -13,6 +13,7 @@ from lgmrec_pyg.graph import (
     describes,
     model_inputs,
     seed_probability,
+    similar,
 )
 from lgmrec_pyg.ops.parallel import own_part
 from lgmrec_pyg.sampling.draw_neighbors import Numbering, draw_neighbors
@@ -41,6 +42,9 @@ class SubgraphSampler:
     without any interaction, for losses hold triplets against all nodes, of which seeds
     are a sample: :obj:`seed_probability` is that of each to be in the batch. It is
     exact for the pairs, while negatives count as uniform over the training items.
+
+    Items that are similar to the seeds, see
+    :class:`~lgmrec_pyg.transforms.SimilarItems`, come along, all of them.
 
     Neighbors are drawn evenly spaced from a random start, in a few passes over all of
     a hop at once: with equal probabilities, without duplicates and rejections. That is
@@ -144,7 +148,9 @@ class SubgraphSampler:
             front[name] = numbering[name].add(torch.cat([drawn, idle]))
             probability = self._probability(name, front[name], size, idle.numel())
             data[name].seed_probability = probability
+        seeds = front[ITEM]
         self._add_edges(data, front)
+        self._add_similar(data, seeds)
         data[USER].src_index = numbering[USER].of(user)
         data[ITEM].dst_pos_index = numbering[ITEM].of(pos)
         data[ITEM].dst_neg_index = numbering[ITEM].of(neg)
@@ -152,6 +158,9 @@ class SubgraphSampler:
             n_id = numbering[name].clear()
             data[name].n_id, data[name].num_nodes = n_id, n_id.numel()
             data[name].degree = self._csr[name].rowptr.diff()[n_id]
+        for name, adj in self.inputs[1].similar.items():
+            degree = adj.degree[data[ITEM].n_id]
+            data[ITEM][f'{similar(name)[1]}_degree'] = degree
         self._add_features(data)
         return data
 
@@ -175,6 +184,15 @@ class SubgraphSampler:
             dst = self._numbering[name].of(dst)
             data[edge_type].edge_index = torch.stack([src, dst])
             data[edge_type].edge_weight = weight
+
+    def _add_similar(self, data: HeteroData, seeds: Tensor) -> None:
+        numbering = self._numbering[ITEM]
+        for name, adj in self.inputs[1].similar.items():
+            place, src, weight = draw_neighbors(adj.csr, seeds, None)
+            numbering.add(src)
+            edge_index = torch.stack([numbering.of(src), numbering.of(seeds[place])])
+            data[similar(name)].edge_index = edge_index
+            data[similar(name)].edge_weight = weight
 
     def _add_features(self, data: HeteroData) -> None:
         x_dict, graph = self.inputs

@@ -10,6 +10,7 @@ from lgmrec_pyg.graph import (
     USER,
     MultimodalGraph,
     modalities,
+    similar,
     training_pairs,
 )
 
@@ -29,6 +30,7 @@ class ForSampling(BaseTransform):
         data = ForSampling()(data)
         hops = {e: [-1, -1, -1] for e in data.edge_types}
         hops |= {INTERACTS: [10, 5, 0], REV_INTERACTS: [10, 5, 0]}
+        hops |= {e: [-1, 0, 0] for e in similarities(data)}
         loader = LinkNeighborLoader(
             data, hops, edge_label_index=(INTERACTS, data[INTERACTS].edge_index),
             neg_sampling=NegativeSampling('triplet'), batch_size=2048, shuffle=True,
@@ -59,4 +61,6 @@ class ForSampling(BaseTransform):
             data[ITEM][f'{name}_degree'] = graph.modality[name].to_item.degree
             count = graph.modality[name].user_degree
             data[USER][f'{name}_degree'] = count.view(-1).long()
+        for name, adj in graph.similar.items():
+            data[ITEM][f'{similar(name)[1]}_degree'] = adj.degree
         return data

@@ -37,5 +37,18 @@ def test_selected_rows_are_the_rows_of_the_fusion(index: list) -> None:
 
 
 def test_repr() -> None:
-    expected = 'LocalGlobalFusion(alpha=0.3, collaborative=True)'
+    expected = "LocalGlobalFusion(alpha=0.3, collaborative=True, mode='sum')"
     assert repr(LocalGlobalFusion()) == expected
+
+
+def test_side_by_side() -> None:
+    fused = LocalGlobalFusion(alpha=0.5, mode='concat')(NODE)
+    rest = torch.tensor([[1 + 0.5 * 0.6, 2 + 0.5 * 0.8], [0.0, 1.0]])
+    assert torch.allclose(fused, torch.cat([rest, *NODE.modality], dim=1))
+    node = NODE._replace(hypergraph=())
+    fused = LocalGlobalFusion(collaborative=False, mode='concat')(node)
+    assert torch.equal(fused, torch.cat(NODE.modality, dim=1))
+    node = NodeEmbedding(NODE.collaborative, (), ())
+    assert torch.equal(LocalGlobalFusion(mode='concat')(node), NODE.collaborative)
+    with pytest.raises(ValueError, match="'mode' needs to be one of"):
+        LocalGlobalFusion(mode='mean')

@@ -14,13 +14,14 @@ from lgmrec_pyg.graph import (
     REV_INTERACTS,
     model_inputs,
     seed_probability,
+    similar,
     triplets,
 )
 from lgmrec_pyg.nn import LGMRec
 from lgmrec_pyg.ops import CSR
 from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.sampling.draw_neighbors import draw_neighbors
-from lgmrec_pyg.transforms import DegreeNorm, ForSampling
+from lgmrec_pyg.transforms import DegreeNorm, ForSampling, SimilarItems
 
 needs_torch_sparse = pytest.mark.skipif(
     not WITH_TORCH_SPARSE, reason='needs torch-sparse'
@@ -103,13 +104,21 @@ def test_seeds_are_drawn_with_their_probabilities() -> None:
         assert float(sums.mean() / 400) == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize('shared_ids', [True, False])
+OPTIONS = [
+    {'shared_ids': True},
+    {'shared_ids': False},
+    {'fusion': 'concat', 'similar_weight': 0.5},
+    {'fusion': 'concat', 'parts': ['collaborative', 'modality']},
+]
+
+
+@pytest.mark.parametrize('options', OPTIONS)
 @pytest.mark.parametrize('loss', ['bpr', 'softmax'])
 def test_all_neighbors_and_all_seeds_are_the_whole_graph(
-    shared_ids: bool, loss: str
+    options: dict, loss: str
 ) -> None:
-    data = graph()
-    model = build(data, shared_ids=shared_ids, ranking_loss=loss, dropout=0.0)
+    data = SimilarItems(k=4)(graph())
+    model = build(data, ranking_loss=loss, dropout=0.0, **options)
     whole = inputs_of(data)
     sampler = SubgraphSampler(data, ALL, batch_size=10_000)
     (triplet,) = TripletSampler.from_data(data, batch_size=10_000)
@@ -218,8 +227,8 @@ def _collaborative(model: LGMRec, inputs: tuple) -> tuple[Tensor, Tensor]:
 @needs_torch_sparse
 @pytest.mark.parametrize('weighted', [False, True])
 def test_whole_neighborhoods_of_pyg_are_the_whole_graph(weighted: bool) -> None:
-    data = graph()
-    model = build(data, dropout=0.0).eval()
+    data = SimilarItems(k=4)(graph())
+    model = build(data, dropout=0.0, similar_weight=0.5).eval()
     whole = model(*inputs_of(data))
     if weighted:
         torch.set_default_dtype(torch.double)
@@ -251,6 +260,10 @@ def test_what_a_batch_lacks_is_named() -> None:
     short['item'].image_degree = short['item'].image_degree + 1
     with pytest.raises(ValueError, match='need to have all of their nodes'):
         model_inputs(short)
+    alike = next(pyg_loader(SimilarItems(k=4)(graph()), [3, 2], batch_size=4))
+    alike['item'].similar_image_degree = alike['item'].similar_image_degree + 1
+    with pytest.raises(ValueError, match='all of the items similar to them'):
+        model_inputs(alike)
     del batch['user'].degree
     with pytest.raises(ValueError, match="transform the graph by 'ForSampling'"):
         model_inputs(batch)
@@ -268,6 +281,21 @@ def _without(batches):
     for batch in batches:
         del batch['item'].n_id
         yield batch
+
+
+def test_seeds_come_with_all_items_similar_to_them() -> None:
+    data = SimilarItems(k=4)(graph())
+    batch = next(iter(SubgraphSampler(data, [2], batch_size=2)))
+    seeds, n_id = batch['item'].seed_probability.numel(), batch['item'].n_id
+    for name in ('image', 'text'):
+        whole, part = data[similar(name)], batch[similar(name)]
+        expected = {
+            (int(a), int(b)): float(w)
+            for a, b, w in zip(*whole.edge_index, whole.edge_weight, strict=True)
+            if int(b) in set(n_id[:seeds].tolist())
+        }
+        pairs = zip(*n_id[part.edge_index], part.edge_weight, strict=True)
+        assert {(int(a), int(b)): float(w) for a, b, w in pairs} == expected
 
 
 def test_parts_have_the_features_of_their_items_alone() -> None:

@@ -23,6 +23,7 @@ from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
 from lgmrec_pyg.nn.models.base import GraphRecommender, norms
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
+from lgmrec_pyg.nn.similar_propagation import SimilarPropagation
 from lgmrec_pyg.ops import unit_rows
 from lgmrec_pyg.ops.parallel import lookup
 
@@ -94,8 +95,7 @@ class LGMRec(GraphRecommender):
             (default: :obj:`("collaborative", "modality", "hypergraph")`)
         shared_ids (bool, optional): If set to :obj:`True`, users enter the
             modality propagation by their ID embeddings, the coupling that the
-            paper argues against, and that :obj:`RECOMMENDED` uses.
-            (default: :obj:`False`)
+            paper argues against. (default: :obj:`False`)
         noise (str, optional): The noise of memberships, see
             :class:`~lgmrec_pyg.nn.HyperedgeMembership`.
             (default: :obj:`"gumbel"`)
@@ -113,6 +113,15 @@ class LGMRec(GraphRecommender):
             (default: :obj:`"bpr"`)
         ranking_temperature (float, optional): The temperature of
             :obj:`"softmax"`. (default: :obj:`0.2`)
+        fusion (str, optional): :obj:`"sum"`, as in the paper, or :obj:`"concat"`:
+            every modality has user embeddings of its own, its projected features
+            are of unit length and propagated like IDs, and all embeddings stand side
+            by side, see :class:`~lgmrec_pyg.nn.LocalGlobalFusion`.
+            (default: :obj:`"sum"`)
+        similar_weight (float, optional): How much of the embeddings of similar items,
+            before propagation, to add to those of an item, for graphs with
+            :class:`~lgmrec_pyg.transforms.SimilarItems`; the mean over modalities.
+            (default: :obj:`0.0`)
         contrast (Module, optional): Replaces
             :class:`~lgmrec_pyg.nn.HypergraphContrast`. (default: :obj:`None`)
 
@@ -146,6 +155,8 @@ class LGMRec(GraphRecommender):
         normalize_hypergraph: bool = False,
         ranking_loss: str = 'bpr',
         ranking_temperature: float = 0.2,
+        fusion: str = 'sum',
+        similar_weight: float = 0.0,
         contrast: Module | None = None,
     ) -> None:
         super().__init__(locals())
@@ -160,6 +171,8 @@ class LGMRec(GraphRecommender):
         self.shared_ids = shared_ids
         self.contrast_weight = contrast_weight
         self.reg_weight = reg_weight
+        self.similar_weight = similar_weight if self.feature_dims else 0.0
+        concat = fusion == 'concat'
 
         self.user_embedding = Embedding(num_users, embedding_dim)
         self.item_embedding = Embedding(num_items, embedding_dim)
@@ -169,8 +182,16 @@ class LGMRec(GraphRecommender):
                 for name, dim in self.feature_dims.items()
             }
         )
+        own = self.encoder if concat and not shared_ids else {}
+        self.modality_user = ModuleDict(
+            {name: Embedding(num_users, embedding_dim) for name in own}
+        )
         self.collaborative = LocalPropagation(num_collaborative_layers, 'mean')
-        self.modality = LocalPropagation(num_modality_layers, 'last')
+        readout = 'mean' if concat else 'last'
+        self.modality = LocalPropagation(num_modality_layers, readout)
+        if self.similar_weight:
+            self.similar = SimilarPropagation([*feature_dims], 1 / len(feature_dims))
+            self.similar_items = 'SimilarItems(k=10)'
         self.hypergraph = GlobalHypergraph(
             num_hypergraph_layers,
             temperature,
@@ -179,7 +200,7 @@ class LGMRec(GraphRecommender):
             noisy_eval,
             normalize_hypergraph,
         )
-        self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts)
+        self.fusion = LocalGlobalFusion(alpha, 'collaborative' in self.parts, fusion)
         self.contrast = (
             HypergraphContrast(temperature) if contrast is None else contrast
         )
@@ -189,6 +210,8 @@ class LGMRec(GraphRecommender):
         r"""Resets all learnable parameters of the module (Xavier uniform)."""
         torch.nn.init.xavier_uniform_(self.user_embedding.weight)
         torch.nn.init.xavier_uniform_(self.item_embedding.weight)
+        for table in self.modality_user.values():
+            torch.nn.init.xavier_uniform_(table.weight)
         reset(self.encoder)
 
     def forward(  # type: ignore[override]  # Its parts are fused later.
@@ -224,11 +247,13 @@ class LGMRec(GraphRecommender):
         user_id, weight_user = self.rows(self.user_embedding, graph.nodes.get(USER))
         item_id, weight_item = self.rows(self.item_embedding, graph.nodes.get(ITEM))
         e_user, e_item = self.collaborative(user_id, item_id, interactions)
+        e_item = self._with_similar(e_item, item_id, graph)
         e_user, e_item = _seeds(e_user, weight_user), _seeds(e_item, weight_item)
+        lift = 'hypergraph' in self.parts or self._lifts
         local, hyper = [], []
         for name, encoder in self.encoder.items():
             modality = graph.modality[name]
-            content = encoder(x_dict[name], modality, interactions)
+            content = encoder(x_dict[name], modality, interactions, lift)
             if 'hypergraph' in self.parts:
                 user_logits = _seeds(content.user_logits, weight_user)
                 item_logits = _seeds(content.item_logits, weight_item)
@@ -236,12 +261,18 @@ class LGMRec(GraphRecommender):
                 logits = user_logits, item_logits, described, weight_item
                 hyper.append(self.hypergraph(e_item, *logits))
                 del user_logits, item_logits, logits
-            user, item = user_id if self.shared_ids else content.user, content.item
+            user, x_item = user_id if self.shared_ids else content.user, content.item
             del content  # Of a large graph, what is not needed takes much memory.
             if 'modality' in self.parts:
-                user, item = self.modality(user, item, interactions)
+                if name in self.modality_user:
+                    user, _ = self.rows(self.modality_user[name], graph.nodes.get(USER))
+                if self.fusion.mode == 'concat':
+                    x_item = unit_rows(x_item)
+                user, item = self.modality(user, x_item, interactions)
+                item = self._with_similar(item, x_item, graph)
                 local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
-            del user, item
+                del item
+            del user, x_item
         return LGMRecOutput(
             NodeEmbedding(
                 e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
@@ -254,9 +285,20 @@ class LGMRec(GraphRecommender):
         )
 
     @property
+    def _lifts(self) -> bool:  # Whether users enter propagation by their items.
+        return not (self.shared_ids or self.modality_user)
+
+    def _with_similar(
+        self, item: Tensor, x_item: Tensor, graph: MultimodalGraph
+    ) -> Tensor:
+        if not self.similar_weight:
+            return item
+        return item + self.similar_weight * self.similar(x_item, graph.similar)
+
+    @property
     def num_hops(self) -> int:
         r"""The number of hops that a part of a graph needs to have around its seeds."""
-        local = self.modality.num_layers + (not self.shared_ids)
+        local = self.modality.num_layers + self._lifts
         local = local if self.encoder and 'modality' in self.parts else 0
         return max(self.collaborative.num_layers, local, bool(self.encoder))
 
@@ -319,8 +361,10 @@ class LGMRec(GraphRecommender):
     def _final(self, node: NodeEmbedding) -> Tensor:
         size = node.collaborative.size(0)
         if size > CHUNK_ROWS and not torch.is_grad_enabled():
-            final = torch.empty_like(node.collaborative)
-            for start in range(0, size, CHUNK_ROWS):
+            first = self._final(node.part(slice(CHUNK_ROWS)))
+            final = first.new_empty(size, first.size(1))
+            final[:CHUNK_ROWS] = first
+            for start in range(CHUNK_ROWS, size, CHUNK_ROWS):
                 rows = slice(start, start + CHUNK_ROWS)
                 final[rows] = self._final(node.part(rows))
             return final

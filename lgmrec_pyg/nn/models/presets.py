@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch_geometric.transforms as T
 from torch_geometric.transforms import BaseTransform
 
-from lgmrec_pyg.transforms import StandardizeFeatures
+from lgmrec_pyg.transforms import SimilarItems, StandardizeFeatures
 
 
 class Preset(NamedTuple):
@@ -51,14 +51,17 @@ PAPER: dict[str, Preset] = {
     ),
 }
 
-#: The settings to start with: a softmax over all items, shared user IDs, standardized
-#: features. ``benchmarks/accuracy`` says what that is worth, and what else was tried.
+#: The settings to start with: a softmax over all items; local embeddings alone, side by
+#: side, each modality with its own users; similar items; standardized features.
+#: ``benchmarks/accuracy`` says what each is worth, and what else was tried.
 RECOMMENDED = Preset(
     model={
         'ranking_loss': 'softmax',
         'ranking_temperature': 0.2,
-        'shared_ids': True,
+        'parts': ['collaborative', 'modality'],
+        'fusion': 'concat',
+        'similar_weight': 1.0,
     },
     lr=5e-3,
-    transform=StandardizeFeatures(),
+    transform=T.Compose([StandardizeFeatures(), SimilarItems(k=10)]),
 )

@@ -17,10 +17,12 @@ from lgmrec_pyg.graph import (
     describes,
     modalities,
     model_inputs,
+    similar,
     validate_graph,
 )
 from lgmrec_pyg.nn import LGMRec
-from lgmrec_pyg.transforms import ToAdjacency
+from lgmrec_pyg.nn.models.lgmrec import PARTS
+from lgmrec_pyg.transforms import SimilarItems, ToAdjacency
 
 TRIPLETS = torch.tensor([[0, 0, 1, 4, 10], [0, 1, 3, 5, 0], [5, 7, 8, 2, 6]])
 
@@ -32,6 +34,7 @@ def reference(data: HeteroData, model: LGMRec, **kwargs) -> DenseLGMRec:
         model.item_embedding.weight.detach().clone().requires_grad_(),
         {m: _copy(model.encoder[m].projection.weight) for m in names},
         {m: _copy(model.encoder[m].projection.hyperedge) for m in names},
+        {m: _copy(table.weight) for m, table in model.modality_user.items()},
     )
     owner = {}
     for m in names:
@@ -72,6 +75,7 @@ def assert_equal_to_reference(model: LGMRec, inputs: tuple, dense: DenseLGMRec) 
             model.item_embedding.weight,
             *(e.projection.weight for e in model.encoder.values()),
             *(e.projection.hyperedge for e in model.encoder.values()),
+            *(table.weight for table in model.modality_user.values()),
         ]
         kwargs = {'retain_graph': True, 'allow_unused': True, 'materialize_grads': True}
         grads = torch.autograd.grad(losses[i], params, **kwargs)
@@ -130,6 +134,45 @@ def test_shared_ids() -> None:
     model = build(data, shared_ids=True).eval()
     dense = reference(data, model, shared_ids=True)
     assert_equal_to_reference(model, inputs_of(data, 'csr'), dense)
+
+
+def similarities(data: HeteroData) -> dict[str, Tensor]:
+    num_items = data['item'].num_nodes
+    out = {}
+    for m in modalities(data):
+        out[m] = torch.zeros(num_items, num_items, dtype=torch.float64)
+        source, target = data[similar(m)].edge_index
+        out[m][target, source] = data[similar(m)].edge_weight.double()
+    return out
+
+
+@pytest.mark.parametrize('shared_ids', [False, True])
+@pytest.mark.parametrize('similar_weight', [0.0, 0.5])
+@pytest.mark.parametrize('ranking_loss', ['bpr', 'softmax'])
+@pytest.mark.parametrize(
+    'parts', [PARTS, ('modality',), ('collaborative', 'modality'), ('hypergraph',)]
+)
+def test_concatenation(shared_ids, similar_weight, ranking_loss, parts) -> None:
+    data = SimilarItems(k=3)(irregular_graph())
+    kwargs = {'shared_ids': shared_ids, 'similar_weight': similar_weight}
+    kwargs |= {'ranking_loss': ranking_loss, 'parts': parts}
+    model = build(data, fusion='concat', **kwargs).eval()
+    assert len(model.modality_user) == (0 if shared_ids else 2)
+    temperature = 0.2 if ranking_loss == 'softmax' else None
+    kwargs |= {'softmax_temperature': temperature, 'similar': similarities(data)}
+    del kwargs['ranking_loss']
+    dense = reference(data, model, concat=True, **kwargs)
+    assert_equal_to_reference(model, model_inputs(data), dense)
+
+
+@pytest.mark.parametrize('num_modalities', [1, 3])
+def test_similar_items(num_modalities: int) -> None:
+    data = SimilarItems(k=4)(irregular_graph(num_modalities))
+    model = build(data, similar_weight=0.7).eval()
+    dense = reference(data, model, similar=similarities(data), similar_weight=0.7)
+    assert_equal_to_reference(model, model_inputs(data), dense)
+    with pytest.raises(ValueError, match='transform the graph by SimilarItems'):
+        model(*model_inputs(irregular_graph(num_modalities)))
 
 
 @pytest.mark.parametrize('temperature', [0.1, 0.5])
