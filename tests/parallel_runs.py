@@ -44,6 +44,12 @@ MODELS = {
         {},
         SHARED,
     ),
+    'new items': (
+        LGMRec,
+        SMALL | RECOMMENDED.model | {'new_item_rate': 0.3},
+        {},
+        SHARED,
+    ),
     'options': (
         LGMRec,
         SMALL

@@ -38,6 +38,7 @@ class DenseLGMRec:
     concat: bool = False
     similar: dict[str, Tensor] = field(default_factory=dict)  # S_m, [I, I]
     similar_weight: float = 0.0
+    known: Tensor | None = None  # [I, 1], ones but for new items
 
     def a_hat(self) -> Tensor:
         r = self.interactions
@@ -58,7 +59,9 @@ class DenseLGMRec:
         cge = [layer]
         for _ in range(self.layers[0]):
             cge.append(a_hat @ cge[-1])
-        e_cge = torch.stack(cge).mean(0) + self.of_similar(p.item)
+        known = 1 if self.known is None else self.known
+        e_cge = torch.stack(cge).mean(0)
+        e_cge = self.without_new(e_cge, 0 * p.item) + self.of_similar(known * p.item)
 
         out = e_cge if 'collaborative' in self.parts or not self.features else 0
         beside = []
@@ -79,7 +82,8 @@ class DenseLGMRec:
             for _ in range(self.layers[1]):
                 mge.append(a_hat @ mge[-1])
             mge = torch.stack(mge).mean(0) if self.concat else mge[-1]
-            mge = mge + self.of_similar(f_item)
+            isolated = f_item / (self.layers[1] + 1) if self.concat else 0 * f_item
+            mge = self.without_new(mge, isolated) + self.of_similar(f_item)
             if 'modality' in self.parts and self.concat:
                 beside.append(mge)
             elif 'modality' in self.parts:
@@ -102,6 +106,13 @@ class DenseLGMRec:
             out = torch.cat([*first, *beside], 1)
         return out, ghe
 
+    def without_new(self, e: Tensor, isolated: Tensor) -> Tensor:
+        if self.known is None:
+            return e
+        num_users = self.interactions.size(0)
+        item = self.known * e[num_users:] + (1 - self.known) * isolated
+        return torch.cat([e[:num_users], item])
+
     def of_similar(self, x_item: Tensor) -> Tensor:
         num_users = self.interactions.size(0)
         out = x_item.new_zeros(num_users + x_item.size(0), x_item.size(1))
@@ -117,6 +128,8 @@ class DenseLGMRec:
             ranking = -((u * p).sum(1) - (u * n).sum(1)).sigmoid().log().mean()
         else:
             scores = normalize(u) @ normalize(e[num_users:]).t()
+            if self.known is not None:
+                scores[:, self.interactions.sum(0) == 0] = -torch.inf
             probability = (scores / self.softmax_temperature).softmax(1)
             ranking = -probability[torch.arange(pos.numel()), pos].log().mean()
         reg = (u.norm() + p.norm() + n.norm()) / user.numel()

@@ -20,6 +20,9 @@ def own_recommender(
         recommender = own_recommender(*model.embed(*inputs), data, here)
         recommender.to_parquet(f'top20/{here.rank}.parquet')
 
+    Shared by columns, embeddings that stand side by side come in another order of
+    columns than from one process, the same for users and items.
+
     Args:
         user_emb (torch.Tensor): The embeddings that this process holds of users.
         item_emb (torch.Tensor): Those that it holds of items.

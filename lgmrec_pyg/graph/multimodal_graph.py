@@ -118,6 +118,14 @@ class MultimodalGraph(NamedTuple):
         check_similar(data, nodes[ITEM].weight.numel())
         return cls(interactions, modality, out.similar, nodes)
 
+    @property
+    def item_degree(self) -> Tensor:
+        r"""The number of interactions of every item, in the whole graph, of shape
+        :math:`(|\mathcal{I}|)`.
+        """
+        nodes = self.nodes.get(ITEM)
+        return self.interactions.to_item.degree if nodes is None else nodes.degree
+
     @classmethod
     def from_dict(
         cls,

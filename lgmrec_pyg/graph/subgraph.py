@@ -33,10 +33,13 @@ class SampledNodes(NamedTuple):
         weight (torch.Tensor): The inverse probability that a batch holds a seed, of
             shape :math:`(S)`: weighted by it, a sum over seeds is an unbiased
             estimate of the sum over all nodes (Horvitz-Thompson).
+        degree (torch.Tensor): The number of interactions that every node has in the
+            whole graph, of shape :math:`(N)`.
     """
 
     n_id: Tensor
     weight: Tensor
+    degree: Tensor
 
 
 def is_subgraph(data: HeteroData) -> bool:
@@ -168,7 +171,8 @@ def sampled_nodes(data: HeteroData) -> dict[str, SampledNodes]:
         probability = data[node_type].get('seed_probability')
         if probability is None:
             probability = _pyg_probability(data, node_type)
-        out[node_type] = SampledNodes(data[node_type].n_id, 1 / probability)
+        degree = _attribute(data, node_type, 'degree')
+        out[node_type] = SampledNodes(data[node_type].n_id, 1 / probability, degree)
     return out
 
 

@@ -48,6 +48,7 @@ from lgmrec_pyg.nn.models import (
     Preset,
     SRGFormer,
 )
+from lgmrec_pyg.nn.new_items import NewItems
 from lgmrec_pyg.nn.sampled_attention import SampledAttention
 from lgmrec_pyg.nn.similar_propagation import SimilarPropagation
 from lgmrec_pyg.nn.spectral_filter import SpectralFilter
@@ -93,6 +94,7 @@ __all__ = [
     'ModalityEncoder',
     'ModalityProjection',
     'ModelOutput',
+    'NewItems',
     'NodeEmbedding',
     'Preset',
     'SRGFormer',

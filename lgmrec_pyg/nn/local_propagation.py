@@ -1,3 +1,4 @@
+import torch
 from torch import Tensor
 from torch.nn import Module
 
@@ -68,6 +69,12 @@ class LocalPropagation(Module):
     ) -> tuple[Tensor, Tensor]:
         r"""One layer, in both directions."""
         return self.conv(x_item, graph.to_user), self.conv(x_user, graph.to_item)
+
+    def isolated(self, x: Tensor) -> Tensor:
+        r"""What nodes without edges end in."""
+        if self.readout == 'last' and self.num_layers > 0:
+            return torch.zeros_like(x)
+        return x / (self.num_layers + 1)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}({self.num_layers}, readout={self.readout!r})'

@@ -109,6 +109,7 @@ OPTIONS = [
     {'shared_ids': False},
     {'fusion': 'concat', 'similar_weight': 0.5},
     {'fusion': 'concat', 'parts': ['collaborative', 'modality']},
+    {'fusion': 'concat', 'similar_weight': 0.5, 'new_item_rate': 0.1},
 ]
 
 
@@ -118,7 +119,7 @@ def test_all_neighbors_and_all_seeds_are_the_whole_graph(
     options: dict, loss: str
 ) -> None:
     data = SimilarItems(k=4)(graph())
-    model = build(data, ranking_loss=loss, dropout=0.0, **options)
+    model = build(data, ranking_loss=loss, **options).eval()
     whole = inputs_of(data)
     sampler = SubgraphSampler(data, ALL, batch_size=10_000)
     (triplet,) = TripletSampler.from_data(data, batch_size=10_000)

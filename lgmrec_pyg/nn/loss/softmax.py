@@ -39,7 +39,8 @@ class SoftmaxLoss(Module):
     Shapes:
         - **input:** users :math:`(B, d)`, all items
           :math:`(|\mathcal{I}|, d)`, positive item indices :math:`(B)`, inverse
-          probabilities of sampled items :math:`(|\mathcal{I}|)` *(optional)*
+          probabilities of sampled items :math:`(|\mathcal{I}|)` *(optional)*, which
+          items there are to choose from :math:`(|\mathcal{I}|)` *(optional)*
         - **output:** a scalar, in single precision at least
 
     Raises:
@@ -58,10 +59,20 @@ class SoftmaxLoss(Module):
         r"""Nothing to reset: the module has no parameters."""
 
     def forward(
-        self, user: Tensor, item: Tensor, pos: Tensor, weight: Tensor | None = None
+        self,
+        user: Tensor,
+        item: Tensor,
+        pos: Tensor,
+        weight: Tensor | None = None,
+        candidates: Tensor | None = None,
     ) -> Tensor:
         users = batch_part(all_columns(unit_rows(user)))
-        rows = users, all_nodes(all_columns(unit_rows(item))), index_part(pos)
+        items, index = all_nodes(all_columns(unit_rows(item))), index_part(pos)
+        if candidates is not None:
+            candidates = all_nodes(candidates).index_fill(0, pos, True)
+            items, index = items[candidates], (candidates.cumsum(0) - 1)[index]
+            weight = None if weight is None else weight[candidates]
+        rows = users, items, index
         if weight is None:
             total = infonce(*rows, self.temperature, self.backend)
         else:

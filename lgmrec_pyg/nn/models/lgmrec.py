@@ -23,6 +23,7 @@ from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
 from lgmrec_pyg.nn.models.base import GraphRecommender, norms
 from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
+from lgmrec_pyg.nn.new_items import NewItems
 from lgmrec_pyg.nn.similar_propagation import SimilarPropagation
 from lgmrec_pyg.ops import unit_rows
 from lgmrec_pyg.ops.parallel import lookup
@@ -122,6 +123,10 @@ class LGMRec(GraphRecommender):
             before propagation, to add to those of an item, for graphs with
             :class:`~lgmrec_pyg.transforms.SimilarItems`; the mean over modalities.
             (default: :obj:`0.0`)
+        new_item_rate (float, optional): If positive, items without interactions are
+            embedded by their features and similar items alone, and are no negatives
+            of a softmax; and so is, in every step of training, this share of all
+            others, see :class:`~lgmrec_pyg.nn.NewItems`. (default: :obj:`0.0`)
         contrast (Module, optional): Replaces
             :class:`~lgmrec_pyg.nn.HypergraphContrast`. (default: :obj:`None`)
 
@@ -157,6 +162,7 @@ class LGMRec(GraphRecommender):
         ranking_temperature: float = 0.2,
         fusion: str = 'sum',
         similar_weight: float = 0.0,
+        new_item_rate: float = 0.0,
         contrast: Module | None = None,
     ) -> None:
         super().__init__(locals())
@@ -192,6 +198,7 @@ class LGMRec(GraphRecommender):
         if self.similar_weight:
             self.similar = SimilarPropagation([*feature_dims], 1 / len(feature_dims))
             self.similar_items = 'SimilarItems(k=10)'
+        self.new_items = NewItems(new_item_rate)
         self.hypergraph = GlobalHypergraph(
             num_hypergraph_layers,
             temperature,
@@ -247,7 +254,9 @@ class LGMRec(GraphRecommender):
         user_id, weight_user = self.rows(self.user_embedding, graph.nodes.get(USER))
         item_id, weight_item = self.rows(self.item_embedding, graph.nodes.get(ITEM))
         e_user, e_item = self.collaborative(user_id, item_id, interactions)
-        e_item = self._with_similar(e_item, item_id, graph)
+        known = self.new_items(graph) if self.new_items.rate > 0 else None
+        known_id = item_id if known is None else item_id * known
+        e_item = self._items(self.collaborative, e_item, known_id, graph, known)
         e_user, e_item = _seeds(e_user, weight_user), _seeds(e_item, weight_item)
         lift = 'hypergraph' in self.parts or self._lifts
         local, hyper = [], []
@@ -269,7 +278,7 @@ class LGMRec(GraphRecommender):
                 if self.fusion.mode == 'concat':
                     x_item = unit_rows(x_item)
                 user, item = self.modality(user, x_item, interactions)
-                item = self._with_similar(item, x_item, graph)
+                item = self._items(self.modality, item, x_item, graph, known)
                 local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
                 del item
             del user, x_item
@@ -282,15 +291,24 @@ class LGMRec(GraphRecommender):
             ),
             weight_user,
             weight_item,
+            None if known is None else _seeds(graph.item_degree > 0, weight_item),
         )
 
     @property
     def _lifts(self) -> bool:  # Whether users enter propagation by their items.
         return not (self.shared_ids or self.modality_user)
 
-    def _with_similar(
-        self, item: Tensor, x_item: Tensor, graph: MultimodalGraph
+    def _items(
+        self,
+        propagation: LocalPropagation,
+        item: Tensor,
+        x_item: Tensor,
+        graph: MultimodalGraph,
+        known: Tensor | None,
     ) -> Tensor:
+        # New ones as if they had no interactions; all with those similar to them.
+        if known is not None:
+            item = torch.where(known, item, propagation.isolated(x_item))
         if not self.similar_weight:
             return item
         return item + self.similar_weight * self.similar(x_item, graph.similar)
@@ -334,7 +352,8 @@ class LGMRec(GraphRecommender):
         if self.ranks_by_cosine:
             items = self.fusion(out.item)
             positives, negatives = lookup(items, pos), lookup(items, neg)
-            ranking = self.softmax(users, items, pos, out.item_weight)
+            choice = out.item_weight, out.candidates
+            ranking = self.softmax(users, items, pos, *choice)
         else:
             items = self.fusion(out.item.select(torch.stack([pos, neg])))
             positives, negatives = items.chunk(2)

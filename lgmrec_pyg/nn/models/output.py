@@ -16,12 +16,15 @@ class LGMRecOutput(NamedTuple):
             probability of every user to be a seed. (default: :obj:`None`)
         item_weight (torch.Tensor, optional): That of every item.
             (default: :obj:`None`)
+        candidates (torch.Tensor, optional): Which items a softmax is over; all, if
+            :obj:`None`. (default: :obj:`None`)
     """
 
     user: NodeEmbedding
     item: NodeEmbedding
     user_weight: Tensor | None = None
     item_weight: Tensor | None = None
+    candidates: Tensor | None = None
 
 
 class ModelOutput(NamedTuple):

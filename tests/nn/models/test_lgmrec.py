@@ -175,6 +175,25 @@ def test_similar_items(num_modalities: int) -> None:
         model(*model_inputs(irregular_graph(num_modalities)))
 
 
+@pytest.mark.parametrize('fusion', ['sum', 'concat'])
+@pytest.mark.parametrize('drawn', [False, True])
+def test_new_items(fusion: str, drawn: bool, monkeypatch) -> None:
+    data = SimilarItems(k=3)(irregular_graph())
+    kwargs = {'similar_weight': 0.5, 'parts': PARTS}
+    options = {'ranking_loss': 'softmax', 'new_item_rate': 0.1, 'noise': None}
+    model = build(data, fusion=fusion, dropout=0.0, **options, **kwargs).train(drawn)
+    degree = torch.bincount(data[INTERACTS].edge_index[1], minlength=9)
+    known = (degree > 0).view(-1, 1)
+    assert not known.all()
+    if drawn:
+        known = known & (torch.arange(9) % 4 > 0).view(-1, 1)
+        monkeypatch.setattr(model.new_items, 'forward', lambda _: known)
+    kwargs |= {'known': known.double(), 'similar': similarities(data)}
+    kwargs |= {'concat': fusion == 'concat', 'softmax_temperature': 0.2}
+    dense = reference(data, model, **kwargs)
+    assert_equal_to_reference(model, model_inputs(data), dense)
+
+
 @pytest.mark.parametrize('temperature', [0.1, 0.5])
 def test_softmax_over_all_items(temperature: float) -> None:
     data = irregular_graph()
