@@ -58,6 +58,7 @@ def train(
 ) -> dict[str, object]:
     r"""Trains with a batch that is so many times as large."""
     preset: Preset = RECOMMENDED if args.recommended else PAPER['baby']
+    data = preset.transform(data)
     settings = dict(preset.model)
     weight = settings.get('contrast_weight', 1e-4)
     settings['contrast_weight'] = weight / factor

@@ -53,9 +53,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             data = StandardizeFeatures()(source.load(dataset))
             for preset in args.presets:
                 recall: dict[str, list[float]] = {}
+                graph = PRESETS[preset].transform(data)
                 for seed in range(args.seeds):
                     for mode in ('whole', 'sampled'):
-                        row = train(data, preset, mode, seed, args)
+                        row = train(graph, preset, mode, seed, args)
                         case = {'dataset': dataset, 'preset': preset, 'mode': mode}
                         report.add({**case, 'seed': seed, **row})
                         recall.setdefault(mode, []).append(row[RECALL])

@@ -233,7 +233,11 @@ MODELS: dict[str, Entry] = {
     'recommended': Entry(
         'LGMRec, recommended',
         build_lgmrec,
-        (STANDARDIZED | RECOMMENDED.model | {'lr': RECOMMENDED.lr},),
+        (
+            {'transforms': ['standardize', 'similar']}
+            | RECOMMENDED.model
+            | {'lr': RECOMMENDED.lr},
+        ),
         extends_lgmrec=True,
     ),
 }

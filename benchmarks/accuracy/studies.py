@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks.accuracy.models import MODELS, Config
 from benchmarks.accuracy.runs import SEARCH_SEED, Run
+from lgmrec_pyg.nn.models.lgmrec import PARTS
 
 MAIN = 'main'
 COST = 'cost'
@@ -54,18 +55,29 @@ ABLATIONS = (
     Change('no local', '', {'parts': ['hypergraph']}),
     Change('no global', '', {'parts': ['collaborative', 'modality']}),
     Change('IDs only', '', {'parts': ['collaborative']}),
+    Change('with global', '', {'parts': list(PARTS)}),
     Change('shared IDs', '', {'shared_ids': True}),
-    Change('own modality users', '', {'shared_ids': False}),
     Change('no contrast', '', {'contrast_weight': 0.0}),
+    Change('summed up', '', {'fusion': 'sum'}),
+    Change('no similar items', '', {'similar_weight': 0.0}),
 )
 OPTIONS = (
     Change('softmax over all items', '', {'ranking_loss': 'softmax', 'lr': 5e-3}),
     Change('one negative instead', '', {'ranking_loss': 'bpr'}),
     Change('learning rate 5e-3', '', {'lr': 5e-3}),
     Change('mean membership logits', '', {'user_logits': 'mean'}),
+    Change('side by side', '', {'fusion': 'concat'}),
+    Change(
+        'similar items',
+        '',
+        {'similar_weight': 1.0, 'transforms': ['standardize', 'similar']},
+    ),
+    Change('new items', '', {'new_item_rate': 0.1}),
     Change('normalized hypergraph', '', {'normalize_hypergraph': True}),
     Change('no membership noise', '', {'noise': None}),
-    Change('bfloat16 features', '', {'transforms': ['standardize', 'bfloat16']}),
+    Change(
+        'bfloat16 features', '', {'transforms': ['standardize', 'similar', 'bfloat16']}
+    ),
 )
 QUIRKS = (
     Change('noisy evaluation', '', {'noisy_eval': True}),

@@ -14,7 +14,7 @@ from benchmarks.graphs import power_law_graph
 from benchmarks.harness import synchronize
 from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
 from benchmarks.scale.traffic import Traffic
-from lgmrec_pyg.graph import INTERACTS, describes, model_inputs
+from lgmrec_pyg.graph import INTERACTS, describes, model_inputs, similar
 from lgmrec_pyg.nn import RECOMMENDED, LGMRec
 from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
 from lgmrec_pyg.training import TrainingStep, keep_freed_memory
@@ -37,6 +37,19 @@ def make_graph(num_edges: int, seed: int) -> HeteroData:
     return data
 
 
+def add_similar_items(data: HeteroData) -> None:
+    r"""Ten random items a modality: of random features, they are as good as any."""
+    num_items = data['item'].num_nodes
+    target = torch.arange(num_items, device=data[INTERACTS].edge_index.device)
+    target = target.repeat_interleave(10)
+    for name in FEATURES:
+        source = torch.randint_like(target, num_items)
+        data[similar(name)].edge_index = torch.stack([source, target])
+        data[similar(name)].edge_weight = torch.full_like(
+            target, 0.1, dtype=torch.float
+        )
+
+
 def measure(task: dict[str, Any]) -> dict[str, float]:
     r"""Builds graph and model, and trains a part of an epoch."""
     torch.manual_seed(task['seed'])
@@ -45,6 +58,8 @@ def measure(task: dict[str, Any]) -> dict[str, float]:
         imported = current_memory(device)
         data = make_graph(task['edges'], task['seed']).to(device)
         settings = RECOMMENDED.model if task['recommended'] else {}
+        if task['recommended']:
+            add_similar_items(data)
         model: Any = LGMRec.from_data(data, **settings).to(device)
         sampler: Any = None
         if task['mode'] == 'sampled':

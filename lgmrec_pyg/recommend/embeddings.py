@@ -138,7 +138,9 @@ class Embeddings:
         emb, items = torch.cat([self.item_emb, item_emb]), _extended(self.items, ids)
         return type(self)(self.user_emb, emb, self.users, items, self.seen)
 
-    def with_new_items(self, data: HeteroData, features: Any) -> 'Self':
+    def with_new_items(
+        self, data: HeteroData, features: Any, weight: float = 1.0
+    ) -> 'Self':
         r"""Returns a recommender that knows items that came after training, by
         their features alone, see :func:`~lgmrec_pyg.recommend.embed_new_items`.
 
@@ -150,14 +152,20 @@ class Embeddings:
                 :meth:`~lgmrec_pyg.datasets.add_item_features`; items may lack
                 modalities. Integer ids become strings where those of the known
                 items are.
+            weight (float, optional): How much the scores of new items count in the
+                one ranking of all: less than one favors items with a history.
+                (default: :obj:`1.0`)
 
         Raises:
             ValueError: If an id is known already or of another type, if the graph
-                holds other items, or if features do not match those of the graph.
+                holds other items, if features do not match those of the graph, or
+                if the weight is not positive.
         """
+        if not weight > 0:
+            raise ValueError(f"'weight' needs to be positive (got {weight})")
         ids, x_dict = align_features(data, self.items.ids, features)
         emb = self.item_emb[: data[ITEM].num_nodes]
-        return self.with_items(ids, embed_new_items(data, emb, x_dict))
+        return self.with_items(ids, weight * embed_new_items(data, emb, x_dict))
 
     def with_users(
         self, ids: Sequence[Any], histories: Sequence[Sequence[Any]]

@@ -78,8 +78,8 @@ def test_studies_start_from_the_chosen_configuration():
 
 def test_the_recommended_transform_is_the_one_that_its_rows_name():
     (config,) = MODELS['recommended'].configs('beauty')
-    (name,) = config['transforms']
-    assert repr(TRANSFORMS[name]) == repr(RECOMMENDED.transform)
+    transforms = [TRANSFORMS[name] for name in config['transforms']]
+    assert repr(T.Compose(transforms)) == repr(RECOMMENDED.transform)
 
 
 def test_rivals_get_the_transforms_that_they_were_published_with():
