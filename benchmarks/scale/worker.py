@@ -45,9 +45,7 @@ def add_similar_items(data: HeteroData) -> None:
     for name in FEATURES:
         source = torch.randint_like(target, num_items)
         data[similar(name)].edge_index = torch.stack([source, target])
-        data[similar(name)].edge_weight = torch.full_like(
-            target, 0.1, dtype=torch.float
-        )
+        data[similar(name)].edge_weight = torch.ones(len(target)).to(target.device) / 10
 
 
 def measure(task: dict[str, Any]) -> dict[str, float]:
