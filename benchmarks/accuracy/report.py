@@ -171,16 +171,25 @@ def _cell(rows: pd.DataFrame) -> str:
     text = show(rows[METRIC])
     colds, draws = _extras(rows, 'cold'), _extras(rows, 'noisy')
     if colds:
-        everywhere, alone = (
-            mean(cold[name] for cold in colds) for name in ('among all', 'among cold')
-        )
-        text += f'; of cold items {everywhere:.4f}, ranked alone {alone:.4f}'
+        text += f'; ranked alone {mean(x["among cold"] for x in colds):.4f}'
+        text += f'; {_one_ranking(colds)}'
+        embedded = _extras(rows, 'cold by features')
+        for weight in embedded[0] if embedded else ():
+            found = [x[weight] for x in embedded]
+            text += f'; by features, weight {weight}, {_one_ranking(found)}'
     if draws:
         quiet = mean(_extras(rows, 'quiet'))
         noisy, spread = mean(map(mean, draws)), mean(map(stdev, draws))
         text += f'; same weights {quiet:.4f} without, {noisy:.4f} with noise'
         text += f' (deviation of draws {spread:.4f})'
     return text
+
+
+def _one_ranking(colds: list[dict[str, float]]) -> str:
+    cold, warm, alone = (
+        mean(x[name] for x in colds) for name in ('among all', 'warm', 'among warm')
+    )
+    return f'cold {cold:.4f}, warm {warm:.4f} of {alone:.4f}'
 
 
 def write_report(runs: str, folder: str) -> list[str]:
