@@ -109,6 +109,10 @@ def _published(name: str) -> Config:
 
 
 SOFTMAX: Config = {'ranking_loss': 'softmax', 'ranking_temperature': 0.2, 'lr': 5e-3}
+PRESET: Config = {
+    'transforms': ['standardize', 'similar'],
+    'lr': RECOMMENDED.lr,
+} | RECOMMENDED.model
 SPORTS, CLOTHING = _published('sports'), _published('clothing')
 # Pairs of a learning rate and a weight of the regularization.
 RATES = ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
@@ -233,11 +237,12 @@ MODELS: dict[str, Entry] = {
     'recommended': Entry(
         'LGMRec, recommended',
         build_lgmrec,
-        (
-            {'transforms': ['standardize', 'similar']}
-            | RECOMMENDED.model
-            | {'lr': RECOMMENDED.lr},
-        ),
+        (PRESET,),
         extends_lgmrec=True,
+    ),
+    'recommended-new': Entry(
+        'LGMRec, recommended, for new items',
+        build_lgmrec,
+        (PRESET | {'new_item_rate': 0.1},),
     ),
 }

@@ -51,7 +51,10 @@ def folder(tmp_path_factory):
     Image.new('RGB', (200, 100), (0, 120, 0)).save(path / 'green.png')
     ids = [f'sku {i} {ATTACK}' if i % 9 == 0 else f'sku {i}' for i in range(80)]
     entries = [Entry(x, f'Title of {x}', str(path / 'green.png')) for x in ids[::2]]
-    first = finished_run(name=f'a {ATTACK}', ids=ids, catalogue=Catalogue(entries))
+    catalogue = Catalogue(entries)
+    first = finished_run(
+        preset='paper', name=f'a {ATTACK}', ids=ids, catalogue=catalogue
+    )
     first.record['settings']['note'] = ATTACK
     second = finished_run('FREEDOM', name='b', ids=ids)
     report(first, path / 'one.html')
