@@ -147,22 +147,16 @@ class Embeddings:
         Args:
             data (HeteroData): The graph that the model was trained on, as it was
                 before its features were standardized.
-            features (Dict[str, Any] or str): The features of the new items by
-                their ids, in any of the forms of
+            features (Dict[str, Any] or str): Their features by their ids, as in
                 :meth:`~lgmrec_pyg.datasets.add_item_features`; items may lack
-                modalities. Integer ids become strings where those of the known
-                items are.
-            weight (float, optional): How much the scores of new items count in the
-                one ranking of all: less than one favors items with a history.
-                (default: :obj:`1.0`)
+                modalities. Integer ids become strings where known ones are.
+            weight (float, optional): What scores of new items are multiplied by, in
+                favor of the others if less than one. (default: :obj:`1.0`)
 
         Raises:
             ValueError: If an id is known already or of another type, if the graph
-                holds other items, if features do not match those of the graph, or
-                if the weight is not positive.
+                holds other items, or if features do not match those of the graph.
         """
-        if not weight > 0:
-            raise ValueError(f"'weight' needs to be positive (got {weight})")
         ids, x_dict = align_features(data, self.items.ids, features)
         emb = self.item_emb[: data[ITEM].num_nodes]
         return self.with_items(ids, weight * embed_new_items(data, emb, x_dict))

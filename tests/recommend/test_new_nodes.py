@@ -142,6 +142,9 @@ def test_with_new_items_by_their_ids():
     index = out.items.encode(ids)
     assert torch.allclose(out.item_emb[index], expected, atol=1e-5)
     assert torch.equal(out.item_emb[:NUM_ITEMS], item_emb)
+    less = recommender.with_new_items(data, backwards, weight=0.5)
+    assert torch.allclose(less.item_emb[index], 0.5 * expected, atol=1e-5)
+    assert torch.equal(less.item_emb[:NUM_ITEMS], item_emb)
 
 
 def test_new_items_need_the_graph_of_training():
