@@ -54,8 +54,8 @@ class SubgraphSampler:
         data (HeteroData): The multimodal interaction graph.
         num_neighbors (Sequence[int], optional): The number of neighbors to draw in
             every hop. Models need a hop a layer, and LGMRec another one for the
-            features of users, unless it has :obj:`shared_ids`. Fewer neighbors are
-            faster, and embeddings noisier.
+            features of users, unless these have embeddings, as by :obj:`shared_ids`
+            or :obj:`fusion="concat"`. Fewer are faster, and embeddings noisier.
             (default: :obj:`(20, 10, 5)`)
         batch_size (int, optional): The number of triplets in a batch.
             (default: :obj:`2048`)

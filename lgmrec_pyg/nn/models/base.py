@@ -116,6 +116,13 @@ class GraphRecommender(Module):
             return unit_rows(out.user), unit_rows(out.item)
         return out.user, out.item
 
+    def backbone_of(self, cls: Any, settings: dict[str, Any] | None) -> Any:
+        r"""Builds a model inside of this one, of the same sizes and ranking loss."""
+        names = ['num_users', 'num_items', 'feature_dims', 'embedding_dim']
+        names += ['ranking_loss', 'ranking_temperature']
+        shared = {name: self.settings[name] for name in names}
+        return cls(**shared, **(settings or {}))
+
     def ranking(
         self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:

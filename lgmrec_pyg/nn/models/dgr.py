@@ -101,15 +101,7 @@ class DGR(GraphRecommender):
             )
         self.near_weight = near_weight
         self.far_weight = far_weight
-        self.backbone: Any = BACKBONES[backbone](
-            num_users,
-            num_items,
-            feature_dims,
-            embedding_dim=embedding_dim,
-            ranking_loss=ranking_loss,
-            ranking_temperature=ranking_temperature,
-            **(backbone_settings or {}),
-        )
+        self.backbone = self.backbone_of(BACKBONES[backbone], backbone_settings)
         self.backbone.collaborative = DesmoothedPropagation(alphas, released=released)
         self.correction = LocalCorrection(k)
 

@@ -64,16 +64,7 @@ class LearnedFeatures(GraphRecommender):
             raise ValueError(
                 f"'backbone' needs to be the name of a model (got {backbone!r})"
             )
-        build: Any = cls
-        self.backbone: Any = build(
-            num_users,
-            num_items,
-            feature_dims,
-            embedding_dim=embedding_dim,
-            ranking_loss=ranking_loss,
-            ranking_temperature=ranking_temperature,
-            **(backbone_settings or {}),
-        )
+        self.backbone = self.backbone_of(cls, backbone_settings)
         for name in ('similar_items', 'needs_union', 'shares_batch'):
             setattr(self, name, getattr(self.backbone, name))
         self.features = ParameterDict(

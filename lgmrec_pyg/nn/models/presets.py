@@ -53,7 +53,7 @@ PAPER: dict[str, Preset] = {
 
 #: The settings to start with: a softmax over all items; local embeddings alone, side by
 #: side, each modality with its own users; similar items; standardized features.
-#: ``benchmarks/accuracy`` says what each is worth, and what else was tried.
+#: ``benchmarks/accuracy`` says what features are worth by that.
 RECOMMENDED = Preset(
     model={
         'ranking_loss': 'softmax',
