@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.results import METRIC, costs, interval
+from benchmarks.accuracy.results import METRIC, by_loss, costs, interval
 from benchmarks.accuracy.studies import COST, SENSITIVITY, STUDIES
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Studies whose levels are shares, drawn as lines from the main result at zero.
+PRESET = 'recommended'
 SHARED = ('missing', 'noise', 'dropped')
 COLORS = {model: f'C{i % 10}' for i, model in enumerate(MODELS)}
 MARKERS = {model: 'os^vDPX'[i % 7] for i, model in enumerate(MODELS)}
@@ -32,8 +33,10 @@ def draw_all(rows: pd.DataFrame, folder: str) -> list[str]:
         print("Figures require 'matplotlib': pip install matplotlib")
         return []
     final = rows[rows['final']]
+    bars = max(3.4, 0.2 * final['model'].nunique() + 0.7)
     figures = {
-        'main': _panels(final, _main, width=4.5, legend=False),
+        'main': _panels(final, _main, width=4.5, height=bars, legend=False),
+        'losses': _losses(final),
         'cost': _panels(rows[rows['study'] == COST], partial(_cost, final=final)),
         'groups': _panels(final, _groups),
         'sensitivity': _sensitivity(rows),
@@ -54,6 +57,7 @@ def _panels(
     rows: pd.DataFrame,
     draw: Callable[['Axes', pd.DataFrame], None],
     width: float = 4.0,
+    height: float = 3.4,
     legend: bool = True,
 ) -> 'Figure | None':
     r"""A panel for every dataset, and a legend for all."""
@@ -62,7 +66,8 @@ def _panels(
     from matplotlib.figure import Figure
 
     groups = list(rows.groupby('dataset', sort=False))
-    figure = Figure(figsize=(width * len(groups) + 1.5, 3.4), layout='constrained')
+    size = (width * len(groups) + 1.5, height)
+    figure = Figure(figsize=size, layout='constrained')
     axes = figure.subplots(1, len(groups), squeeze=False)[0]
     handles: dict[str, Any] = {}
     for axis, (dataset, found) in zip(axes, groups, strict=True):
@@ -82,6 +87,27 @@ def _main(axis: 'Axes', rows: pd.DataFrame) -> None:
     means, widths = np.nan_to_num(np.array(values.tolist())).T
     titles = [MODELS[model].title for model in values.index]
     axis.barh(titles, means, xerr=widths, color=[COLORS[x] for x in values.index])
+    axis.set_xlabel(LABEL)
+
+
+def _losses(final: pd.DataFrame) -> 'Figure | None':
+    kept = [rows for _, rows in final.groupby('dataset', sort=False) if by_loss(rows)]
+    return _panels(pd.concat(kept), _dumbbells, height=4.2) if kept else None
+
+
+def _dumbbells(axis: 'Axes', rows: pd.DataFrame) -> None:
+    r"""From the loss of a model to the softmax, and the preset beside them."""
+    pairs = by_loss(rows)
+    titles = [MODELS[model].title for model in pairs]
+    own, softmax = np.array([[x.mean() for x in pair] for pair in pairs.values()]).T
+    axis.hlines(titles, own, softmax, color='0.7', zorder=0)
+    axis.scatter(own, titles, color='C7', label='own loss')
+    axis.scatter(softmax, titles, color='C0', label='softmax over all items')
+    preset = rows.loc[rows['model'] == PRESET, METRIC]
+    if len(preset):
+        title = MODELS[PRESET].title
+        axis.axvline(preset.mean(), color='C3', linestyle='--', label=title)
+    axis.invert_yaxis()
     axis.set_xlabel(LABEL)
 
 

@@ -118,6 +118,8 @@ SPORTS, CLOTHING = _published('sports'), _published('clothing')
 RATES = ((5e-3, 5e-3), (5e-3, 1e-3), (5e-3, 2e-2), (1e-3, 1e-3))
 REGULARIZED = tuple({'lr': lr, 'reg_weight': reg} for lr, reg in RATES)
 
+# The learning rates of models that are searched for nothing else.
+LRS = (1e-3, 5e-3, 5e-4, 1e-2)
 # The models that stand beside LGMRec, with the transforms that they need.
 RIVALS: dict[str, tuple[str, ...]] = {
     'VBPR': (),
@@ -140,7 +142,7 @@ def _rivals() -> Iterator[tuple[str, Entry]]:
         kind = getattr(lgmrec_pyg.nn, name)
         scales = ((), ('standardize',)) if kind.needs_modalities else ((),)
         bases = ({'transforms': [*scale, *needs]} for scale in scales)
-        space = grid(*bases, lr=(1e-3, 5e-3, 5e-4, 1e-2))
+        space = grid(*bases, lr=LRS)
         entry = Entry(name, kind.from_data, space, featured=kind.needs_modalities)
         if name != 'VBPR':  # Below, in the form that there are results of.
             yield name.lower(), entry
@@ -224,6 +226,11 @@ MODELS: dict[str, Entry] = {
             STANDARDIZED | CLOTHING,
         ),
         extends_lgmrec=True,
+    ),
+    'lgmrec-softmax': Entry(
+        'LGMRec, softmax',
+        build_lgmrec,
+        tuple(SOFTMAX | config for config in grid(RAW, STANDARDIZED, lr=LRS)),
     ),
     'lightgcn-softmax': Entry(
         'LightGCN, softmax',

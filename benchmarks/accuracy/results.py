@@ -108,6 +108,20 @@ def by_model(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFra
             yield MODELS[model].title, of_model[of_model['final']], of_model
 
 
+def by_loss(rows: pd.DataFrame) -> dict[str, tuple[pd.Series, pd.Series]]:
+    r"""The metric of one dataset's models that have been trained with their own loss
+    and with a softmax over all items, for both, the best one with the latter first.
+    """
+    final = {model: x[METRIC] for model, x in rows[rows['final']].groupby('model')}
+    pairs = {
+        model: (final[model], final[softmax])
+        for model in final
+        if (softmax := f'{model}-softmax') in final
+    }
+    order = sorted(pairs, key=lambda model: -pairs[model][1].mean())
+    return {model: pairs[model] for model in order}
+
+
 def costs(rows: pd.DataFrame) -> pd.DataFrame:
     r"""What the chosen configurations take on one dataset, by model: a closed form
     has no epochs.

@@ -16,7 +16,11 @@ from lgmrec_pyg.graph import (
     MultimodalGraph,
     SampledNodes,
 )
-from lgmrec_pyg.nn.fusion import LocalGlobalFusion, NodeEmbedding
+from lgmrec_pyg.nn.fusion import (
+    HypergraphEmbedding,
+    LocalGlobalFusion,
+    NodeEmbedding,
+)
 from lgmrec_pyg.nn.global_hypergraph import GlobalHypergraph
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
@@ -28,6 +32,9 @@ from lgmrec_pyg.nn.similar_propagation import SimilarPropagation
 from lgmrec_pyg.ops import unit_rows
 from lgmrec_pyg.ops.parallel import lookup
 
+# Of users and items.
+Local = tuple[Tensor, Tensor]
+Global = tuple[HypergraphEmbedding, HypergraphEmbedding]
 PARTS = ('collaborative', 'modality', 'hypergraph')
 CHUNK_ROWS = 2**16  # To fuse at once for an evaluation.
 
@@ -249,69 +256,87 @@ class LGMRec(GraphRecommender):
             num_nodes |= {name: x.size(0) for name, x in x_dict.items()}
             dtype = self.user_embedding.weight.dtype
             graph = MultimodalGraph.from_dict(graph, weight_dict, num_nodes, dtype)
-        interactions = graph.interactions
         self.check(x_dict, graph)
-        user_id, weight_user = self.rows(self.user_embedding, graph.nodes.get(USER))
-        item_id, weight_item = self.rows(self.item_embedding, graph.nodes.get(ITEM))
-        e_user, e_item = self.collaborative(user_id, item_id, interactions)
+        users, items = graph.nodes.get(USER), graph.nodes.get(ITEM)
+        user_id = self.rows(self.user_embedding, users)
+        item_id = self.rows(self.item_embedding, items)
         known = self.new_items(graph) if self.new_items.rate > 0 else None
-        known_id = item_id if known is None else item_id * known
-        e_item = self._items(self.collaborative, e_item, known_id, graph, known)
-        e_user, e_item = _seeds(e_user, weight_user), _seeds(e_item, weight_item)
-        lift = 'hypergraph' in self.parts or self._lifts
-        local, hyper = [], []
-        for name, encoder in self.encoder.items():
-            modality = graph.modality[name]
-            content = encoder(x_dict[name], modality, interactions, lift)
-            if 'hypergraph' in self.parts:
-                user_logits = _seeds(content.user_logits, weight_user)
-                item_logits = _seeds(content.item_logits, weight_item)
-                described = _seeds(modality.described, weight_item)
-                logits = user_logits, item_logits, described, weight_item
-                hyper.append(self.hypergraph(e_item, *logits))
-                del user_logits, item_logits, logits
-            user, x_item = user_id if self.shared_ids else content.user, content.item
-            del content  # Of a large graph, what is not needed takes much memory.
-            if 'modality' in self.parts:
-                if name in self.modality_user:
-                    user, _ = self.rows(self.modality_user[name], graph.nodes.get(USER))
-                if self.fusion.mode == 'concat':
-                    x_item = unit_rows(x_item)
-                user, item = self.modality(user, x_item, interactions)
-                item = self._items(self.modality, item, x_item, graph, known)
-                local.append((_seeds(user, weight_user), _seeds(item, weight_item)))
-                del item
-            del user, x_item
-        return LGMRecOutput(
-            NodeEmbedding(
-                e_user, tuple(x[0] for x in local), tuple(x[0] for x in hyper)
-            ),
-            NodeEmbedding(
-                e_item, tuple(x[1] for x in local), tuple(x[1] for x in hyper)
-            ),
-            weight_user,
-            weight_item,
-            None if known is None else _seeds(graph.item_degree > 0, weight_item),
+        own_id = item_id if known is None else item_id * known
+        ids = self.collaborative, user_id, item_id, own_id
+        e_user, e_item = self._propagate(*ids, graph, known)
+        local: list[Local] = []
+        hyper: list[Global] = []
+        for name in self.feature_dims:
+            views = self._views(name, x_dict[name], user_id, e_item, graph, known)
+            local += views[0]
+            hyper += views[1]
+        user, item = (
+            NodeEmbedding(e, tuple(x[i] for x in local), tuple(x[i] for x in hyper))
+            for i, e in enumerate((e_user, e_item))
         )
+        return LGMRecOutput(
+            user,
+            item,
+            None if users is None else users.weight,
+            None if items is None else items.weight,
+            None if known is None else _seeds(graph.item_degree > 0, items),
+        )
+
+    def _propagate(
+        self,
+        propagation: LocalPropagation,
+        user: Tensor,
+        item: Tensor,
+        own: Tensor,
+        graph: MultimodalGraph,
+        known: Tensor | None,
+    ) -> Local:
+        r"""Propagates over the interactions; new items as if they had none, and all
+        with those similar to them, by what each has of its own.
+        """
+        user, item = propagation(user, item, graph.interactions)
+        if known is not None:
+            item = torch.where(known, item, propagation.isolated(own))
+        if self.similar_weight:
+            item = item + self.similar_weight * self.similar(own, graph.similar)
+        return _seeds(user, graph.nodes.get(USER)), _seeds(item, graph.nodes.get(ITEM))
+
+    def _views(
+        self,
+        name: str,
+        x: Tensor,
+        user_id: Tensor,
+        e_item: Tensor,
+        graph: MultimodalGraph,
+        known: Tensor | None,
+    ) -> tuple[list[Local], list[Global]]:
+        r"""The local and the global embeddings by one modality, none of them if they
+        are no part of the model.
+        """
+        users, items = graph.nodes.get(USER), graph.nodes.get(ITEM)
+        modality = graph.modality[name]
+        lift = 'hypergraph' in self.parts or self._lifts
+        content = self.encoder[name](x, modality, graph.interactions, lift)
+        hyper = []
+        if 'hypergraph' in self.parts:
+            user, item = content.user_logits, content.item_logits
+            logits = _seeds(user, users), _seeds(item, items)
+            sample = None if items is None else items.weight
+            described = _seeds(modality.described, items)
+            hyper = [self.hypergraph(e_item, *logits, described, sample)]
+        if 'modality' not in self.parts:
+            return [], hyper
+        user, item = user_id if self.shared_ids else content.user, content.item
+        del content  # Logits of a large graph take much memory while it propagates.
+        if name in self.modality_user:
+            user = self.rows(self.modality_user[name], users)
+        if self.fusion.mode == 'concat':
+            item = unit_rows(item)
+        return [self._propagate(self.modality, user, item, item, graph, known)], hyper
 
     @property
     def _lifts(self) -> bool:  # Whether users enter propagation by their items.
         return not (self.shared_ids or self.modality_user)
-
-    def _items(
-        self,
-        propagation: LocalPropagation,
-        item: Tensor,
-        x_item: Tensor,
-        graph: MultimodalGraph,
-        known: Tensor | None,
-    ) -> Tensor:
-        # New ones as if they had no interactions; all with those similar to them.
-        if known is not None:
-            item = torch.where(known, item, propagation.isolated(x_item))
-        if not self.similar_weight:
-            return item
-        return item + self.similar_weight * self.similar(x_item, graph.similar)
 
     @property
     def num_hops(self) -> int:
@@ -321,15 +346,13 @@ class LGMRec(GraphRecommender):
         return max(self.collaborative.num_layers, local, bool(self.encoder))
 
     @staticmethod
-    def rows(
-        table: Embedding, nodes: SampledNodes | None
-    ) -> tuple[Tensor, Tensor | None]:
-        r"""The rows of the nodes of a graph, and the weights of its seeds. Those of a
-        part of a graph receive sparse gradients.
+    def rows(table: Embedding, nodes: SampledNodes | None) -> Tensor:
+        r"""The rows of the nodes of a graph. Those of a part of one receive sparse
+        gradients.
         """
         if nodes is None:
-            return table.weight, None
-        return F.embedding(nodes.n_id, table.weight, sparse=True), nodes.weight
+            return table.weight
+        return F.embedding(nodes.n_id, table.weight, sparse=True)
 
     def loss(self, out: LGMRecOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
         r"""Computes the loss of a batch of triplets, fusing only the rows it
@@ -397,5 +420,5 @@ class LGMRec(GraphRecommender):
         )
 
 
-def _seeds(x: Tensor, weight: Tensor | None) -> Tensor:
-    return x if weight is None else x[: weight.numel()]
+def _seeds(x: Tensor, nodes: SampledNodes | None) -> Tensor:
+    return x if nodes is None else x[: nodes.weight.numel()]

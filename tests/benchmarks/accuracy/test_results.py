@@ -6,9 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy.report import cost_table, main_table, markdown, study_table
-from benchmarks.accuracy.results import current, holm, interval, significance
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.results import METRIC, current, holm, interval, significance
 from benchmarks.accuracy.runs import Run, load_runs, save_run
+from benchmarks.accuracy.tables import (
+    cost_table,
+    loss_table,
+    main_table,
+    markdown,
+    published_table,
+    study_table,
+)
 
 pytest.importorskip('scipy')
 SMALL, LARGE, GONE = {'transforms': []}, {'lr': 5e-3, 'transforms': []}, {'lr': 7}
@@ -68,6 +76,34 @@ def test_tables_show_means_and_intervals(rows):
     assert '0.6000 ± 1.2706' in lines[3]
     assert cells(study_table(rows, 'ablation'))[3] == ['no local', '0.5000 ± 1.2706']
     assert study_table(rows, 'missing') == ''
+
+
+def test_losses_are_compared_within_a_model(tmp_path):
+    values = {
+        'bm3': (0.2, 0.2),
+        'bm3-softmax': (0.3, 0.5),
+        'lattice': (0.25, 0.25),
+        'lattice-softmax': (0.5, 0.6),
+        'mgcn': (0.9, 0.9),  # With one loss only.
+    }
+    for model, tests in values.items():
+        for seed, test in enumerate([0.0, *tests]):
+            config = MODELS[model].configs('tiktok')[0]
+            run = Run('main', 'tiktok', '0', model, config, seed=seed)
+            row = {'val_Recall@20': 0.1, METRIC: test, 'NDCG@20': test / 2}
+            save_run(str(tmp_path), run, row, {})
+    rows = current(load_runs(str(tmp_path), ''))
+    best, worst = cells(loss_table(rows))[2:]
+    assert best[0] == 'LATTICE'
+    assert best[3] == '+120.0%'
+    assert worst[:2] == ['BM3', '0.2000 ± 0.0000']
+    assert worst[3] == '+100.0%'
+
+    published = {row[0]: row[1:] for row in cells(published_table(rows))[2:]}
+    here = ['0.2500 ± 0.0000', '0.1250 ± 0.0000']
+    assert published['LATTICE (published on this split)'] == ['0.0843', '0.0367', *here]
+    assert published['DiffMM (published on this split)'][2:] == ['-', '-']
+    assert published_table(rows.assign(dataset='d')) == ''
 
 
 def test_seconds_come_from_runs_that_were_alone(rows):
