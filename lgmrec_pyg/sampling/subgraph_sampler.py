@@ -201,7 +201,7 @@ class SubgraphSampler:
             csr = graph.modality[name].to_item.csr
             item, node, weight = draw_neighbors(csr, items, None)
             n_id, node = node.unique(return_inverse=True)
-            data[name].n_id, data[name].x = n_id, x[n_id]
+            data[name].n_id, data[name].x = n_id, x.index_select(0, n_id)
             data[describes(name)].edge_index = torch.stack([node, item])
             data[describes(name)].edge_weight = weight
             data[ITEM][f'{name}_degree'] = torch.bincount(item, minlength=len(items))
