@@ -78,7 +78,8 @@ def train(
     data = data.to(args.device)
     model = LGMRec.from_data(data, **PRESETS[preset].model).to(args.device)
     sampler: Any = TripletSampler.from_data(data, batch_size=args.batch_size)
-    if mode == 'sampled':  # As many hops as the model needs.
+    hops: list[int] = []
+    if mode == 'sampled':  # As many as the model needs.
         hops = args.num_neighbors[: model.num_hops]
         sampler = SubgraphSampler(data, hops, args.batch_size)
     history = fit(
@@ -93,6 +94,7 @@ def train(
     with torch.no_grad():
         metrics = Evaluator.from_data(data)(*model.embed(*model_inputs(data)))
     return {
+        'num_neighbors': ' '.join(map(str, hops)),
         RECALL: metrics[RECALL],
         f'val_{RECALL}': history.best_metrics[RECALL],
         'best_epoch': history.best_epoch,
