@@ -24,7 +24,7 @@ from benchmarks.accuracy.judge import (
     restrict,
 )
 from benchmarks.accuracy.models import MODELS, Config
-from benchmarks.accuracy.runs import METRICS, Run, save_run
+from benchmarks.accuracy.runs import KEPT, METRICS, Run, save_run
 from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
 from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
@@ -37,7 +37,6 @@ CPU = torch.device('cpu')
 NOISY_DRAWS = 10
 WEIGHTS = (1.0, 0.75)  # Of cold items, where features embed them.
 RECALL = 'Recall@20'
-KEPT = (RECALL, 'NDCG@20')
 
 
 class Outcome(NamedTuple):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Studies whose levels are shares, drawn as lines from the main result at zero.
 PRESET = 'recommended'
+# Studies whose levels are shares, drawn as lines from the main result at zero.
 SHARED = ('missing', 'noise', 'dropped')
 COLORS = {model: f'C{i % 10}' for i, model in enumerate(MODELS)}
 MARKERS = {model: 'os^vDPX'[i % 7] for i, model in enumerate(MODELS)}

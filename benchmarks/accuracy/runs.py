@@ -22,6 +22,7 @@ CACHE = os.path.join('benchmark-results', 'accuracy')
 
 # Configurations are compared on one seed; reports use others.
 SEARCH_SEED = 0
+KEPT = ('Recall@20', 'NDCG@20')  # Of validation, and of every user.
 METRICS = ('Recall@10', 'Recall@20', 'NDCG@10', 'NDCG@20', 'Precision@20', 'MAP@20')
 TEXTS = ('key', 'study', 'dataset', 'data', 'model', 'variant', 'level', 'config')
 NUMBERS = (
@@ -123,6 +124,8 @@ def load_runs(folder: str, csv: str) -> pd.DataFrame:
 
 def save_table(rows: pd.DataFrame, path: str) -> None:
     r"""Writes rows as a table that :func:`load_runs` reads."""
+    # Missing for what is not learned, which would make them floats.
+    rows = rows.astype({'parameters': 'Int64'})
     with atomic_write(path) as partial:
         rows.to_csv(partial, index=False, float_format='%.6g', lineterminator='\n')
 

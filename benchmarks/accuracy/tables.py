@@ -8,10 +8,9 @@ import pandas as pd
 
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.results import METRIC, by_loss, by_model, costs, show
+from benchmarks.accuracy.runs import KEPT
 from benchmarks.accuracy.studies import STUDIES
 from lgmrec_pyg.reporting import PUBLISHED
-
-KEPT = (METRIC, 'NDCG@20')
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -262,16 +262,18 @@ class LGMRec(GraphRecommender):
         item_id = self.rows(self.item_embedding, items)
         known = self.new_items(graph) if self.new_items.rate > 0 else None
         own_id = item_id if known is None else item_id * known
-        ids = self.collaborative, user_id, item_id, own_id
-        e_user, e_item = self._propagate(*ids, graph, known)
+        e_user, e_item = self._propagate(
+            self.collaborative, user_id, item_id, own_id, graph, known
+        )
         local: list[Local] = []
         hyper: list[Global] = []
         for name in self.feature_dims:
-            views = self._views(name, x_dict[name], user_id, e_item, graph, known)
-            local += views[0]
-            hyper += views[1]
+            x = x_dict[name]
+            near, far = self._views(name, x, user_id, e_item, graph, known)
+            local += near
+            hyper += far
         user, item = (
-            NodeEmbedding(e, tuple(x[i] for x in local), tuple(x[i] for x in hyper))
+            NodeEmbedding(e, tuple(v[i] for v in local), tuple(v[i] for v in hyper))
             for i, e in enumerate((e_user, e_item))
         )
         return LGMRecOutput(

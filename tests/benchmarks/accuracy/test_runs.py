@@ -10,6 +10,7 @@ def test_runs_survive_as_files_and_as_a_table(tmp_path):
     folder, csv = str(tmp_path / 'runs'), str(tmp_path / 'results.csv')
     users = {'Recall@20': np.array([0.5, 0.25], dtype=np.float32)}
     result = {'Recall@20': 0.123456789, 'best_epoch': 2, 'machine': 'mine'}
+    result |= {'parameters': 12345678}
     save_run(folder, RUN, result | {'extra': {'activity': {'1': [2, 0.4]}}}, users)
     first = load_runs(folder, csv)
     save_table(first, csv)
@@ -17,6 +18,7 @@ def test_runs_survive_as_files_and_as_a_table(tmp_path):
         (row,) = runs.to_dict('records')
         assert row['key'] == RUN.key
         assert row['Recall@20'] == 0.123457
+        assert row['parameters'] == 12345678  # A count is not rounded.
         assert (row['seed'], row['best_epoch'], row['machine']) == (1, 2, 'mine')
         assert row['extra'] == '{"activity": {"1": [2, 0.4]}}'
         assert row['config'] == '{"lr": 0.001}'
