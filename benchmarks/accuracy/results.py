@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import SEARCH_SEED, config_text, load_users
+from benchmarks.accuracy.runs import KEPT, SEARCH_SEED, config_text, load_users
 from benchmarks.accuracy.studies import COST, MAIN, STUDIES
 from lgmrec_pyg.storage import reading
 from lgmrec_pyg.storage.atomic import atomic_write
@@ -18,7 +18,7 @@ from lgmrec_pyg.storage.atomic import atomic_write
 METRIC = 'Recall@20'
 CONFIDENCE = 0.95
 KEYS = ['reference_runs', 'model_runs']
-PAIR = ['dataset', 'reference', 'model']
+PAIR = ['dataset', 'reference', 'model', 'metric']
 
 
 def current(runs: pd.DataFrame) -> pd.DataFrame:
@@ -145,8 +145,8 @@ def costs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
-    r"""Paired t-tests over the users of a dataset, whose values are averaged over
-    seeds: LGMRec, and every model that extends it, against all other models.
+    r"""Paired t-tests over the users of a dataset, whose values of every metric are
+    averaged over seeds: LGMRec, and every model that extends it, against all others.
 
     Every test carries the keys of the runs it is of. Those in :obj:`path` count for
     as long as all of their runs do, for when the values of users are gone.
@@ -156,13 +156,16 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
     users = {place: _mean_users(folder, found) for place, found in keys.items()}
     tests = [
         (
-            *(dataset, reference, model, *_paired(first, second)),
+            *(dataset, reference, model, metric),
+            *_paired(first[metric], second[metric]),
             *(' '.join(keys[dataset, x]) for x in (reference, model)),
         )
         for (dataset, reference), first in users.items()
-        if MODELS[reference].extends_lgmrec and first is not None
+        if MODELS[reference].extends_lgmrec
         for (other, model), second in users.items()
-        if other == dataset and model != reference and second is not None
+        if other == dataset and model != reference
+        for metric in KEPT
+        if metric in first and metric in second
     ]
     columns = [*PAIR, 'difference', 'low', 'high', 'p', *KEYS]
     out = pd.DataFrame(tests, columns=columns)
@@ -177,21 +180,25 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
         out = pd.concat([out, old]) if len(out) else old
     models = {name: i for i, name in enumerate(MODELS)}
     datasets = {name: i for i, name in enumerate(rows['dataset'].unique())}
-    ranks = {'dataset': datasets, 'reference': models, 'model': models}
+    metrics = {name: i for i, name in enumerate(KEPT)}
+    ranks = dict(zip(PAIR, (datasets, models, models, metrics), strict=True))
     out = out.drop_duplicates(PAIR).sort_values(
         PAIR, key=lambda x: x.map(ranks[x.name])
     )
-    by = ['dataset', 'reference']
+    by = ['dataset', 'reference', 'metric']
     out['p_holm'] = out.groupby(by)['p'].transform(holm) if len(out) else []
     with atomic_write(path) as partial:
         out.to_csv(partial, index=False, float_format='%.6g', lineterminator='\n')
     return out
 
 
-def _mean_users(folder: str, keys: list[str]) -> np.ndarray | None:
-    arrays = [load_users(folder, key) for key in keys]
-    kept = [array[METRIC] for array in arrays if array is not None]
-    return np.mean(kept, axis=0) if len(kept) == len(keys) else None
+def _mean_users(folder: str, keys: list[str]) -> dict[str, np.ndarray]:
+    arrays = [load_users(folder, key) or {} for key in keys]
+    return {
+        name: np.mean([array[name] for array in arrays], axis=0)
+        for name in KEPT
+        if all(name in array for array in arrays)
+    }
 
 
 def _paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, float]:

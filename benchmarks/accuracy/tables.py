@@ -81,6 +81,7 @@ def significance_table(tests: pd.DataFrame) -> str:
     lines = [
         [
             f'{MODELS[test.reference].title} - {MODELS[test.model].title}',
+            test.metric,
             ' + '.join(
                 str(len(x.split())) for x in (test.reference_runs, test.model_runs)
             ),
@@ -90,7 +91,7 @@ def significance_table(tests: pd.DataFrame) -> str:
         ]
         for test in tests.itertuples()
     ]
-    header = [METRIC, 'Seeds', 'Difference', '95 % interval', 'p (Holm)']
+    header = ['Models', 'Metric', 'Seeds', 'Difference', '95 % interval', 'p (Holm)']
     return markdown(header, lines)
 
 

@@ -35,7 +35,8 @@ def folder(tmp_path) -> str:
         row = {'val_Recall@20': val, 'Recall@20': test, 'epochs_run': 40 + seed}
         if settings['study'] == 'cost':
             row |= {'epochs_run': 3, 'train_seconds': 1.5, 'eval_seconds': 0.1}
-        save_run(str(tmp_path), run, row, {'Recall@20': USERS * test})
+        users = {'Recall@20': USERS * test, 'NDCG@20': USERS * test / 2}
+        save_run(str(tmp_path), run, row, users)
 
     add(SMALL, 0, 0.3, 0.9)
     add(LARGE, 0, 0.4, 0.1)
@@ -114,15 +115,19 @@ def test_seconds_come_from_runs_that_were_alone(rows):
 
 def test_tests_carry_the_keys_of_their_runs(rows, folder):
     path = folder + '/significance.csv'
-    (test,) = significance(rows, folder, path).to_dict('records')
+    test, other = significance(rows, folder, path).to_dict('records')
     final = rows[rows['final']].groupby('model')['key'].agg(' '.join)
     assert (test['reference'], test['model']) == ('lgmrec', 'ease')
     assert test['reference_runs'] == final['lgmrec']
     assert test['model_runs'] == final['ease']
     # Of the users 0, .3, .6, .6 less 0, .1, .2, .2.
+    assert (test['metric'], other['metric']) == ('Recall@20', 'NDCG@20')
     assert test['difference'] == pytest.approx(0.25)
+    assert other['difference'] == pytest.approx(0.125)
+    # Each metric is a family of its own.
+    assert test['p_holm'] == test['p'] == pytest.approx(other['p'])
     # They outlive the values of users, but not their runs.
-    assert len(significance(rows, folder + '/gone', path)) == 1
+    assert len(significance(rows, folder + '/gone', path)) == 2
     fewer = rows[rows['seed'] != 2]
     assert len(significance(fewer, folder + '/gone', path)) == 0
     assert pd.read_csv(path).empty
