@@ -2,6 +2,7 @@ r"""The models that take part: how to build one, and what is searched for it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -134,6 +135,8 @@ RIVALS: dict[str, tuple[str, ...]] = {
     'GMGL': (),
     'PGL': ('similar, uniform',),
 }
+# Of these, with features that are trained along, too, as in their public codes.
+LEARNED = ('FREEDOM', 'MGCN')
 
 
 def _rivals() -> Iterator[tuple[str, Entry]]:
@@ -151,6 +154,12 @@ def _rivals() -> Iterator[tuple[str, Entry]]:
             f'{name.lower()}-softmax',
             replace(entry, title=f'{name}, softmax', space=softmax),
         )
+        if name in LEARNED:
+            # Not featured: what a study changes in the graph later is not read.
+            build = partial(lgmrec_pyg.nn.LearnedFeatures.from_data, backbone=name)
+            title = f'{name}, trained features'
+            learned = replace(entry, title=title, build=build, featured=False)
+            yield f'{name.lower()}-learned', learned
 
 
 MODELS: dict[str, Entry] = {
