@@ -157,7 +157,8 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
     tests = [
         (
             *(dataset, reference, model, metric),
-            *_paired(first[metric], second[metric]),
+            # As the table keeps them, for the same report when they are read again.
+            *(float(f'{x:.6g}') for x in _paired(first[metric], second[metric])),
             *(' '.join(keys[dataset, x]) for x in (reference, model)),
         )
         for (dataset, reference), first in users.items()
