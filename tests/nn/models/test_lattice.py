@@ -1,5 +1,6 @@
 import pytest
 import torch
+from graphs import irregular_graph
 from references.blocks import (
     TRIPLETS,
     Dense,
@@ -10,16 +11,31 @@ from references.blocks import (
     ranking,
     unit,
 )
+from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import model_inputs
+from lgmrec_pyg.graph import describes, modalities, model_inputs
 from lgmrec_pyg.nn import LATTICE
+from lgmrec_pyg.transforms import SimilarItems
+
+
+def graph_without_ties(num_modalities: int) -> HeteroData:
+    r"""One item has no features: two would have one projection, the bias, and be
+    equally near to every other.
+    """
+    data = irregular_graph(num_modalities)
+    for name in modalities(data):
+        owner = torch.tensor([4, 1, 0, 6, 3, 1, 7, 5, 2])  # Item 1 twice, never 8.
+        data[name].x = torch.randn(owner.numel(), data[name].num_features).double()
+        edge_index = torch.stack([torch.arange(owner.numel()), owner])
+        data[describes(name)].edge_index = edge_index
+    return SimilarItems(k=3)(data)
 
 
 @pytest.mark.parametrize('temperature', [None, 0.2])
 @pytest.mark.parametrize('num_modalities', [1, 2, 3])
 @pytest.mark.parametrize('num_similar_layers', [1, 2])
 def test_equal_to_dense_reference(num_similar_layers, num_modalities, temperature):
-    data = graph_with_similar(num_modalities)
+    data = graph_without_ties(num_modalities)
     model = LATTICE.from_data(
         data,
         embedding_dim=8,
