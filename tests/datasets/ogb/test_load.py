@@ -158,10 +158,13 @@ def test_load_ogb_does_not_guess_between_relations(tmp_path):
 @pytest.mark.parametrize(
     ('name', 'content'),
     [
-        ('num-node-dict', gzip.compress(b'drug,other\n3,4\n')),
-        ('triplet-type-list', gzip.compress(b'drug,binds,\n')),
+        ('num-node-dict', gzip.compress(b'drug,other\n3,4\n', mtime=0)),
+        ('triplet-type-list', gzip.compress(b'drug,binds,\n', mtime=0)),
         ('relations/drug___hits___protein/edge', b'no archive'),
-        ('relations/drug___hits___protein/edge', gzip.compress(b'2,3\n')[:-8] + b'?'),
+        (
+            'relations/drug___hits___protein/edge',
+            gzip.compress(b'2,3\n', mtime=0)[:-8] + b'?',
+        ),
     ],
 )
 def test_load_ogb_refuses_damaged_tables(tmp_path, name, content):

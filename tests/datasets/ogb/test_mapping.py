@@ -72,8 +72,8 @@ def test_read_ids_refuses_incomplete_files(tmp_path):
     'content',
     [
         b'ent idx,ent name\n0,a\n',
-        gzip.compress(b'ent idx,ent name\n0,\xed\xa0\x80\n1,b\n'),
-        gzip.compress(b'ent idx,ent name\n0,a\n1,b\n')[:-8] + b'wrong sum',
+        gzip.compress(b'ent idx,ent name\n0,\xed\xa0\x80\n1,b\n', mtime=0),
+        gzip.compress(b'ent idx,ent name\n0,a\n1,b\n', mtime=0)[:-8] + b'wrong sum',
     ],
 )
 def test_read_ids_refuses_damaged_files(tmp_path, content):
