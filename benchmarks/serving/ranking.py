@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with Report('serving', args) as report:
         case = {'users': args.users, 'items': args.items, 'dim': args.dim, 'k': args.k}
         user_emb, item_emb = draw_embeddings(args.users, args.items, args.dim)
-        before = current_memory(CPU)
         reset_peak(CPU)
+        before = current_memory(CPU)
         recommender = Recommender(
             user_emb, item_emb, seen=draw_pairs(args.users, args.items, args.seen)
         )
