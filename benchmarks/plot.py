@@ -2,7 +2,7 @@ r"""Plots of a CSV: ``python -m benchmarks.plot benchmark-results/spmm.csv``."""
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -12,7 +12,8 @@ import pandas as pd
 class Figure:
     r"""Lines of :obj:`y` over :obj:`x`, or bars if there is no :obj:`x`: one
     line a candidate, one panel for each value of the columns in
-    :obj:`panels`, only rows that match :obj:`where` (``*`` ends a prefix).
+    :obj:`panels`, only rows that match :obj:`where` (``*`` ends a prefix). If rows of
+    a candidate share an :obj:`x`, each value of :obj:`apart` has its line.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Figure:
     x: str | None = None
     panels: tuple[str, ...] = ()
     where: dict[str, str] = field(default_factory=dict)
+    apart: str | None = None
 
 
 FIGURES = {
@@ -59,12 +61,13 @@ FIGURES = {
         Figure('rate', 'users_per_second', 'users per second', None, ('users', 'items'))
     ],
     'scale': [
-        Figure('epoch', 'epoch_s', 's per epoch', 'edges', ('processes', 'shard')),
-        Figure(
-            'edge', 'us_per_edge', 'us per edge of an epoch', 'edges', ('processes',)
-        ),
-        Figure('step', 'step_ms', 'ms per step', 'edges', ('processes',)),
-        Figure('memory', 'peak_mib', 'peak MiB a process', 'edges', ('processes',)),
+        Figure(name, y, label, 'edges', ('processes',), apart='batch_size')
+        for name, y, label in (
+            ('epoch', 'epoch_s', 's per epoch'),
+            ('edge', 'us_per_edge', 'us per edge of an epoch'),
+            ('step', 'step_ms', 'ms per step'),
+            ('memory', 'peak_mib', 'peak MiB a process'),
+        )
     ],
     'cold_start': [Figure('recall', 'recall', 'Recall@20', None, ('data', 'case'))],
 }
@@ -109,12 +112,13 @@ def _draw(figure: Figure, rows: pd.DataFrame, target: str) -> None:
     size = (4 * columns + 1.2, 3.2 * height)
     canvas = Canvas(figsize=size, layout='constrained')
     axes = list(canvas.subplots(height, columns, squeeze=False).flat)
-    colors = {name: f'C{i % 10}' for i, name in enumerate(rows['candidate'].unique())}
+    colors: dict[str, str] = {}
     lines = {}
     for axis, (title, members) in zip(axes, panels, strict=False):
         axis.set_title(title, fontsize=8)
         axis.set_ylabel(figure.label)
-        for name, points in members.groupby('candidate', sort=False):
+        for name, points in lines_of(figure, members):
+            colors.setdefault(name, f'C{len(colors) % 10}')
             if figure.x is None:
                 bar = axis.bar(name, points[figure.y].iloc[-1], color=colors[name])
                 axis.bar_label(bar, fmt='%.3g', fontsize=7)
@@ -135,6 +139,16 @@ def _draw(figure: Figure, rows: pd.DataFrame, target: str) -> None:
         canvas.legend(handles, names, loc='outside right upper', fontsize=7)
     canvas.suptitle('{machine}, torch {torch}'.format(**rows.iloc[0]), fontsize=9)
     canvas.savefig(target, dpi=120)
+
+
+def lines_of(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    r"""The rows of each line of a panel, with its name."""
+    for name, points in rows.groupby('candidate', sort=False):
+        if figure.apart is None or not points[figure.x].duplicated().any():
+            yield str(name), points
+            continue
+        for value, part in points.groupby(figure.apart, sort=False):
+            yield f'{name}, {figure.apart} {value}', part
 
 
 def read_rows(path: str) -> list[dict[str, str]]:

@@ -8,9 +8,13 @@ items. On CPU, they talk by gloo, else by NCCL. With `--max-restarts 3` (of torc
 `--checkpoint run.safetensors` and `--resume`, a killed process does not matter.
 """
 
+import os
 import os.path as osp
 import time
 from contextlib import redirect_stdout
+
+# Large tensors in huge pages (Linux), which PyTorch has to know before the first one.
+os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')
 
 import torch
 import torch.distributed as dist

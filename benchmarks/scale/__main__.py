@@ -4,7 +4,8 @@ r"""How the cost of training grows with the number of interactions.
     python -m benchmarks.scale --edges 1e5 1e6 1e7 --processes 1 2 --json scale.json
 
 Graphs are generated: ten edges a user, fifty an item, features of 384 and 128 columns.
-Every measurement runs in processes of its own. An epoch is its shuffling and as many
+Every measurement runs in processes of its own, where PyTorch asks for huge pages for
+large tensors, unless '--no-huge-pages' is given. An epoch is its shuffling and as many
 steps as it has, at the median of those that were run; memory is resident (Linux only);
 bytes are those of the collectives of one step.
 """
@@ -32,12 +33,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--edges', type=float, nargs='+')
     parser.add_argument('--processes', type=int, nargs='+', default=[1])
     parser.add_argument('--modes', nargs='+', choices=list(MODES), default=list(MODES))
-    parser.add_argument('--batch-size', type=int, default=2048)
+    parser.add_argument('--batch-size', type=int, nargs='+', default=[2048])
     parser.add_argument('--large-batch', type=int, default=65536)
     parser.add_argument('--num-neighbors', type=int, nargs='+', default=[10, 5, 2])
     parser.add_argument('--shard', choices=['batch', 'columns', 'rows'])
     parser.add_argument('--recommended', action='store_true', help='the preset')
     parser.add_argument('--min-steps', type=int, default=3)
+    parser.add_argument(
+        '--huge-pages', action=argparse.BooleanOptionalAction, default=True
+    )
     parser.add_argument('--json', metavar='FILE', help='writes the rows as JSON, too')
     args = parser.parse_args(argv)
     sizes = [int(x) for x in args.edges or ([1e4] if args.quick else [1e5, 1e6, 1e7])]
@@ -45,18 +49,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         for edges in sizes:
             for count in args.processes:
                 for mode in args.modes:
-                    report.add(measure(args, edges, count, mode))
+                    for size in batch_sizes(args, edges, mode):
+                        report.add(measure(args, edges, count, mode, size))
     if args.json is not None:
         with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(report.rows, file, indent=1)
 
 
+def batch_sizes(args: argparse.Namespace, edges: int, mode: str) -> list[int]:
+    if mode == 'large-batch':
+        return [min(args.large_batch, edges // 8)]
+    return list(args.batch_size)
+
+
 def measure(
-    args: argparse.Namespace, edges: int, count: int, mode: str
+    args: argparse.Namespace, edges: int, count: int, mode: str, batch_size: int
 ) -> dict[str, Any]:
     r"""Runs one measurement, and returns its row."""
-    is_large = mode == 'large-batch'
-    batch_size = min(args.large_batch, edges // 8) if is_large else args.batch_size
     # Only parts of a graph are small enough for every process to have a whole table.
     default = 'batch' if mode == 'sampled' else 'columns'
     shard = 'none' if count == 1 else args.shard or default
@@ -68,9 +77,10 @@ def measure(
         'shard': shard,
         'mode': mode,
         'batch_size': batch_size,
+        'huge_pages': args.huge_pages,
         'budget': args.budget or (1.0 if args.quick else 20.0),
     }
-    keys = ('edges', 'processes', 'shard', 'batch_size')
+    keys = ('edges', 'processes', 'shard', 'batch_size', 'huge_pages')
     row: dict[str, Any] = {**{key: task[key] for key in keys}, 'candidate': mode}
     results, row['error'] = _run(task)
     for key in ('step_ms', 'epoch_s', 'sent_mib', 'imported_mib', 'peak_mib'):
@@ -94,6 +104,7 @@ def _run(task: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         'MASTER_ADDR': '127.0.0.1',
         'MASTER_PORT': str(port),
         'WORLD_SIZE': str(task['processes']),
+        'THP_MEM_ALLOC_ENABLE': str(int(task['huge_pages'])),
     }
     command = [sys.executable, '-m', 'benchmarks.scale.worker', json.dumps(task)]
     workers = [

@@ -1,11 +1,12 @@
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 import torch.distributed as dist
 
-from benchmarks.plot import read_rows
+from benchmarks.plot import FIGURES, lines_of, read_rows
 from benchmarks.scale.__main__ import main
 from benchmarks.scale.needs import bytes_of_parts, needs
 from benchmarks.scale.needs import main as print_needs
@@ -56,6 +57,7 @@ def test_suite_writes_tables_and_plots(tmp_path: Any) -> None:
     rows = read_rows(str(tmp_path / 'scale.csv'))
     for row in rows:
         assert row['error'] == ''
+        assert row['huge_pages'] == 'True'
         assert float(row['peak_mib']) > float(row['imported_mib']) > 0
         epoch = float(row['epoch_s'])
         assert float(row['us_per_edge']) == pytest.approx(epoch * 1e6 / 2000, rel=1e-3)
@@ -63,6 +65,22 @@ def test_suite_writes_tables_and_plots(tmp_path: Any) -> None:
     assert float(rows[1]['sent_mib']) > float(rows[0]['sent_mib']) == 0
     assert json.loads(path.read_text())[1]['candidate'] == 'sampled'
     assert len(list(tmp_path.glob('scale_*.png'))) == 4
+
+
+def test_batch_sizes_of_a_mode_have_lines_of_their_own() -> None:
+    figure = FIGURES['scale'][0]
+    rows = pd.DataFrame(
+        [('full', 10, 4), ('full', 20, 8), ('sampled', 10, 4), ('sampled', 10, 8)],
+        columns=['candidate', 'edges', 'batch_size'],
+    )
+    lines = {
+        name: list(points['batch_size']) for name, points in lines_of(figure, rows)
+    }
+    assert lines == {
+        'full': [4, 8],
+        'sampled, batch_size 4': [4],
+        'sampled, batch_size 8': [8],
+    }
 
 
 def test_traffic_of_collectives(tmp_path: Any) -> None:
