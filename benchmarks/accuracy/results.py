@@ -178,7 +178,7 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
                 known.issuperset(f'{x} {y}'.split()) for x, y in old[KEYS].to_numpy()
             ]
             old = old[np.array(valid, dtype=bool)]
-        out = pd.concat([out, old]) if len(out) else old
+        out = pd.concat([out, old], ignore_index=True) if len(out) else old
     models = {name: i for i, name in enumerate(MODELS)}
     datasets = {name: i for i, name in enumerate(rows['dataset'].unique())}
     metrics = {name: i for i, name in enumerate(KEPT)}

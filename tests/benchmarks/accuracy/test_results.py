@@ -133,6 +133,18 @@ def test_tests_carry_the_keys_of_their_runs(rows, folder):
     assert pd.read_csv(path).empty
 
 
+def test_new_tests_join_those_of_users_that_are_gone(folder):
+    path, run = folder + '/significance.csv', Run('main', 'd', '0', 'popularity', {})
+    users = {'Recall@20': USERS[::-1], 'NDCG@20': USERS[::-1]}
+    save_run(folder, run, {'val_Recall@20': 0.1, 'Recall@20': 0.1}, users)
+    rows = current(load_runs(folder, ''))
+    before = significance(rows, folder, path).reset_index(drop=True)
+    assert sorted(before['model']) == ['ease', 'ease', 'popularity', 'popularity']
+    Path(folder, f'{run.key}.npz').unlink()
+    after = significance(rows, folder, path).reset_index(drop=True)
+    pd.testing.assert_frame_equal(after, before, check_exact=False, rtol=1e-5)
+
+
 def test_two_versions_of_the_data_are_told_apart(folder):
     other = Run('main', 'd', '1', 'popularity')
     save_run(folder, other, {'val_Recall@20': 0.1, 'Recall@20': 0.1}, {})
