@@ -56,6 +56,7 @@ FIGURES = {
     'epoch': [
         Figure('epoch', 'median_ms', 'ms per epoch', None, ('setting', 'phase')),
     ],
+    'mmrec': [Figure('epoch', 'median_ms', 'ms per epoch', None, ('model',))],
     'memory': [Figure('memory', 'peak_mib', 'peak MiB', None, ('setting',))],
     'serving': [
         Figure('rate', 'users_per_second', 'users per second', None, ('users', 'items'))
