@@ -88,12 +88,24 @@ def cold_items(data: HeteroData, level: str, rng: Generator) -> HeteroData:
     return data
 
 
+def trained_items(data: HeteroData, level: str, rng: Generator) -> HeteroData:
+    r"""The same share of items keeps its training pairs, and is marked only, to tell
+    what :func:`cold_items` costs; its test pairs become :obj:`cold_edge_label_index`.
+    """
+    cold = _draw_items(data, float(level), rng)
+    pairs = data[INTERACTS].test_edge_label_index
+    data[INTERACTS].cold_edge_label_index = pairs[:, cold[pairs[1]]]
+    data[ITEM].cold = cold
+    return data
+
+
 CORRUPTIONS: dict[str, Corruption] = {
     'missing features': missing_features,
     'random modality': random_modality,
     'noise edges': noise_edges,
     'dropped edges': dropped_edges,
     'cold items': cold_items,
+    'trained items': trained_items,
 }
 
 

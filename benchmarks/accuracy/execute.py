@@ -15,28 +15,18 @@ from torch.optim import Adam
 from torch_geometric import seed_everything
 from tqdm import tqdm
 
-from benchmarks.accuracy.judge import (
-    Scorer,
-    embedding_scorer,
-    found,
-    groups,
-    rank,
-    restrict,
-)
+from benchmarks.accuracy.cold import RECALL, by_weight, judge_cold
+from benchmarks.accuracy.judge import Scorer, embedding_scorer, found, groups, rank
 from benchmarks.accuracy.models import MODELS, Config
 from benchmarks.accuracy.runs import KEPT, METRICS, Run, save_run
 from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
 from benchmarks.resident import MIB, current_memory, peak_memory, reset_peak
-from benchmarks.withheld import item_features
 from lgmrec_pyg.graph import INTERACTS, ITEM, modalities
-from lgmrec_pyg.recommend import embed_new_items
 from lgmrec_pyg.training import History, fit, keep_freed_memory
 
 CPU = torch.device('cpu')
 NOISY_DRAWS = 10
-WEIGHTS = (1.0, 0.75)  # Of cold items, where features embed them.
-RECALL = 'Recall@20'
 
 
 class Outcome(NamedTuple):
@@ -135,10 +125,7 @@ def _learn(run: Run, task: Task) -> Outcome:
     outcome.users['curve'] = np.array(curve, dtype=np.float32)
     extra = outcome.row['extra']
     if entry.featured and 'cold' in task.data[ITEM]:
-        extra['cold by features'] = {
-            str(weight): _cold(task, _by_features(task, user_emb, item_emb, weight))
-            for weight in WEIGHTS
-        }
+        extra['cold by weight'] = by_weight(task, user_emb, item_emb)
     if entry.featured:
         rng = torch.Generator().manual_seed(0)
         extra['permuted'] = {'unchanged': outcome.row[RECALL]} | {
@@ -187,7 +174,7 @@ def _judge(task: Task, scorer: Scorer) -> Outcome:
     row['users'] = task.test.users.numel()
     row['extra'] = _diagnose(task, ranking, test[RECALL])
     if 'cold' in task.data[ITEM]:
-        row['extra']['cold'] = _cold(task, scorer)
+        row['extra']['cold'] = judge_cold(task, scorer)
     users = {'user': task.test.users.numpy().astype(np.int32)}
     users |= {name: test[name].numpy().astype(np.float32) for name in KEPT}
     return Outcome(row, users)
@@ -211,46 +198,6 @@ def _diagnose(task: Task, ranking: Tensor, recall: Tensor) -> dict[str, Any]:
         'popularity': groups(popularity[pairs[1]], hit),
         'coverage': {'items': ranking[ranking >= 0].unique().numel() / task.num_items},
     }
-
-
-def _cold(task: Task, scorer: Scorer) -> dict[str, float]:
-    r"""Recall of the items without training pairs, among all and each other, and
-    their share of all recommendations; and recall of the others, among all and each
-    other.
-    """
-    cold = task.data[ITEM].cold
-    labels = task.data[INTERACTS].cold_edge_label_index
-    evaluator = task.evaluator(labels, task.train)
-    ranking = rank(evaluator, scorer)
-    among_cold = rank(evaluator, restrict(scorer, cold))
-    labels = task.data[INTERACTS].test_edge_label_index
-    others = task.evaluator(labels[:, ~cold[labels[1]]], task.known)
-    warm, among_warm = (
-        float(others.of_ranking(rank(others, x))[RECALL].mean())
-        for x in (scorer, restrict(scorer, ~cold))
-    )
-    return {
-        'users': evaluator.users.numel(),
-        'items': int(cold.sum()),
-        'among all': float(evaluator.of_ranking(ranking)[RECALL].mean()),
-        'among cold': float(evaluator.of_ranking(among_cold)[RECALL].mean()),
-        'share': float(cold[ranking.clamp(min=0)].float().mean()),
-        'warm': warm,
-        'among warm': among_warm,
-    }
-
-
-def _by_features(
-    task: Task, user_emb: Tensor, item_emb: Tensor, weight: float
-) -> Scorer:
-    r"""Cold items as :meth:`Recommender.with_new_items` embeds them."""
-    items = task.data[ITEM].cold.nonzero().view(-1)
-    x_dict = item_features(task.data, items)
-    has = torch.stack([(x != 0).any(dim=1) for x in x_dict.values()]).any(dim=0)
-    x_dict = {name: x[has] for name, x in x_dict.items()}
-    found = embed_new_items(task.data, item_emb, x_dict)
-    item_emb = item_emb.index_copy(0, items[has], weight * found)
-    return embedding_scorer(user_emb, item_emb)
 
 
 def _recall(task: Task, model: Any, inputs: tuple[Any, ...]) -> float:

@@ -116,7 +116,11 @@ STUDIES = {
     'random': Study(
         'Features replaced by noise', FEATURED, _levels('random modality', ('all',))
     ),
-    'cold': Study('Cold items', ROBUST, _levels('cold items', ('0.1',))),
+    'cold': Study(
+        'Cold items',
+        ROBUST,
+        (Change('cold items', '0.1'), Change('trained items', '0.1')),
+    ),
     'quirks': Study("Quirks of the authors' code", ('lgmrec',), QUIRKS),
     COST: Study('Cost', tuple(MODELS), (Change('alone'),), epochs=3),
 }

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 import pandas as pd
 
+from benchmarks.accuracy.cold import WARM_KEPT, where_kept
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.results import METRIC, by_loss, by_model, costs, show
 from benchmarks.accuracy.runs import KEPT
@@ -159,10 +160,15 @@ def _cell(rows: pd.DataFrame) -> str:
     if colds:
         text += f'; ranked alone {mean(x["among cold"] for x in colds):.4f}'
         text += f'; {_one_ranking(colds)}'
-        embedded = _extras(rows, 'cold by features')
-        for weight in embedded[0] if embedded else ():
-            found = [x[weight] for x in embedded]
-            text += f'; by features, weight {weight}, {_one_ranking(found)}'
+        embedded = _extras(rows, 'cold by weight')
+        if embedded:
+            text += f'; at a weight of 1, {_one_ranking([x["1.0"] for x in embedded])}'
+            cold, test = (
+                mean(where_kept(x, name) for x in embedded)
+                for name in ('among all', 'test pairs')
+            )
+            text += f'; where warm keeps {WARM_KEPT:.0%}, cold {cold:.4f}'
+            text += f', of its test pairs {test:.4f}'
     if draws:
         quiet = mean(_extras(rows, 'quiet'))
         noisy, spread = mean(map(mean, draws)), mean(map(stdev, draws))
