@@ -17,7 +17,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import chdir
 from copy import copy
 from typing import Any, NamedTuple
 from unittest.mock import MagicMock
@@ -198,12 +197,15 @@ class Public:
             'use_gpu': work.train.is_cuda,
             **MODELS[name].there,
         }
-        with chdir(code):  # It looks for its configurations there.
+        here = os.getcwd()
+        os.chdir(code)  # It looks for its configurations there.
+        try:
             config = _part('utils.configurator').Config(name, 'graph', settings)
+        finally:
+            os.chdir(here)
         for key in config['hyper_parameters']:
-            config[key] = (
-                config[key][0] if isinstance(config[key], list) else config[key]
-            )
+            if isinstance(config[key], list):
+                config[key] = config[key][0]
         train = _part('utils.dataset').RecDataset(config).split()[0]
         str(train)  # It counts its pairs when it is printed.
         self.loader = _part('utils.dataloader').TrainDataLoader(
