@@ -14,6 +14,7 @@ CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
 # More leave the caches of a CPU, fewer add up the gradient of the keys too often: the
 # fastest of 64 to 1024 for 64 columns. For 192, those of 256 to 1024 are faster.
 CHUNK_ROWS = 128
+FEW_ELEMENTS = 1 << 20  # Up to this many, more rows are faster still.
 MAX_NARROW = 8  # Columns up to which the kernel of that name is the faster one.
 MAX_FUSED_COLUMNS = 32  # Beyond, a library of matrix products is faster.
 
@@ -136,7 +137,8 @@ def in_chunks(
     total = anchors.new_zeros((), dtype=torch.float64)
     size = max(1, CHUNK_ELEMENTS // max(1, keys.size(0)))
     if keys.is_cpu:
-        size = min(size, max(CHUNK_ROWS, 2 * keys.size(1)))
+        few = FEW_ELEMENTS // max(1, keys.size(0))
+        size = min(size, max(CHUNK_ROWS, 2 * keys.size(1), few))
     for chunk, grad in zip(anchors.split(size), grad_anchors.split(size), strict=True):
         exp = matmul(chunk.to(dtype), keys_t).exp_()
         product, sums = matmul(exp, keys_1).split([keys.size(1), 1], dim=1)

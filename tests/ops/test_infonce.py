@@ -78,6 +78,21 @@ def test_backends_in_double_precision(backend: str, k: int, tau: float) -> None:
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
+def test_many_chunks_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('lgmrec_pyg.ops._infonce.CHUNK_ELEMENTS', 7 * 40)  # 7 rows.
+    anchors, keys, index = draw(50, 40, 5)
+    inputs = [x.requires_grad_() for x in (anchors, keys)]
+    loss = reference(*inputs, index, 0.2)
+    out = infonce(*inputs, index, 0.2, 'chunked')
+    assert torch.allclose(out, loss, rtol=1e-10)
+    for a, b in zip(
+        torch.autograd.grad(out, inputs),
+        torch.autograd.grad(loss, inputs),
+        strict=True,
+    ):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
 def test_gradcheck() -> None:
     anchors, keys, index = draw(4, 6, 3)
     inputs = [x.requires_grad_() for x in (anchors, keys)]
