@@ -12,12 +12,12 @@ missing. ``--code`` may be a code that was built on MMRec, such as HubuKG/SRGFor
 """
 
 import argparse
-import importlib
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from copy import copy
+from importlib import import_module
 from typing import Any, NamedTuple
 from unittest.mock import MagicMock
 
@@ -169,7 +169,7 @@ def prepare_imports(code: str) -> None:
     sys.path.insert(0, code)
     for name in UNUSED:
         try:
-            importlib.import_module(name)
+            import_module(name)
         except (ImportError, RuntimeError):
             sys.modules[name] = MagicMock()
     dok: Any = scipy.sparse.dok_matrix
@@ -200,21 +200,21 @@ class Public:
         here = os.getcwd()
         os.chdir(code)  # It looks for its configurations there.
         try:
-            config = _part('utils.configurator').Config(name, 'graph', settings)
+            config = import_module('utils.configurator').Config(name, 'graph', settings)
         finally:
             os.chdir(here)
         for key in config['hyper_parameters']:
             if isinstance(config[key], list):
                 config[key] = config[key][0]
-        train = _part('utils.dataset').RecDataset(config).split()[0]
+        train = import_module('utils.dataset').RecDataset(config).split()[0]
         str(train)  # It counts its pairs when it is printed.
-        self.loader = _part('utils.dataloader').TrainDataLoader(
+        self.loader = import_module('utils.dataloader').TrainDataLoader(
             config, train, batch_size=batch_size, shuffle=True
         )
         self.loader.pretrain_setup()
-        self.model = _part('utils.utils').get_model(name)(config, self.loader)
+        self.model = import_module('utils.utils').get_model(name)(config, self.loader)
         self.model.to(config['device'])
-        self.trainer = _part('common.trainer').Trainer(config, self.model)
+        self.trainer = import_module('common.trainer').Trainer(config, self.model)
         self.num_epochs = 0
 
     def __call__(self) -> None:
@@ -248,10 +248,6 @@ class Library:
         self.model.train()
         for batch in self.sampler:
             self.step(*batch)
-
-
-def _part(name: str) -> Any:
-    return importlib.import_module(name)
 
 
 if __name__ == '__main__':

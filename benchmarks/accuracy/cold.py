@@ -6,12 +6,13 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.accuracy.judge import Scorer, embedding_scorer, rank, restrict
+from benchmarks.accuracy.results import METRIC
 from benchmarks.accuracy.task import Task
 from benchmarks.withheld import item_features
+from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, ITEM
 from lgmrec_pyg.recommend import embed_new_items
 
-RECALL = 'Recall@20'
 # Of the embeddings of these items: what they gain by it, others lose.
 WEIGHTS = (1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6)
 WARM_KEPT = 0.98  # Of the recall of other items, where the two are told as one number.
@@ -24,23 +25,20 @@ def judge_cold(task: Task, scorer: Scorer) -> dict[str, float]:
     """
     cold = task.data[ITEM].cold
     store = task.data[INTERACTS]
-    evaluator = task.evaluator(store.cold_edge_label_index, task.train)
-    ranking = rank(evaluator, scorer)
-    among_cold = rank(evaluator, restrict(scorer, cold))
     labels = store.test_edge_label_index
+    every = task.evaluator(store.cold_edge_label_index, task.train)
     test = task.evaluator(labels[:, cold[labels[1]]], task.known)
     others = task.evaluator(labels[:, ~cold[labels[1]]], task.known)
+    ranking = rank(every, scorer)
     return {
-        'users': evaluator.users.numel(),
+        'users': every.users.numel(),
         'items': int(cold.sum()),
-        'among all': float(evaluator.of_ranking(ranking)[RECALL].mean()),
-        'among cold': float(evaluator.of_ranking(among_cold)[RECALL].mean()),
-        'test pairs': float(test.of_ranking(rank(test, scorer))[RECALL].mean()),
+        'among all': _recall(every, ranking),
+        'among cold': _recall(every, rank(every, restrict(scorer, cold))),
+        'test pairs': _recall(test, rank(test, scorer)),
         'share': float(cold[ranking.clamp(min=0)].float().mean()),
-        'warm': float(others.of_ranking(rank(others, scorer))[RECALL].mean()),
-        'among warm': float(
-            others.of_ranking(rank(others, restrict(scorer, ~cold)))[RECALL].mean()
-        ),
+        'warm': _recall(others, rank(others, scorer)),
+        'among warm': _recall(others, rank(others, restrict(scorer, ~cold))),
     }
 
 
@@ -81,3 +79,7 @@ def where_kept(found: Mapping[str, Mapping[str, float]], name: str) -> float:
     return float(
         np.interp(WARM_KEPT, kept[order], value[order], left=np.nan, right=np.nan)
     )
+
+
+def _recall(evaluator: Evaluator, ranking: Tensor) -> float:
+    return float(evaluator.of_ranking(ranking)[METRIC].mean())

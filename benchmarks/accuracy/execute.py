@@ -15,9 +15,10 @@ from torch.optim import Adam
 from torch_geometric import seed_everything
 from tqdm import tqdm
 
-from benchmarks.accuracy.cold import RECALL, by_weight, judge_cold
+from benchmarks.accuracy.cold import by_weight, judge_cold
 from benchmarks.accuracy.judge import Scorer, embedding_scorer, found, groups, rank
 from benchmarks.accuracy.models import MODELS, Config
+from benchmarks.accuracy.results import METRIC
 from benchmarks.accuracy.runs import KEPT, METRICS, Run, save_run
 from benchmarks.accuracy.task import Source, Task
 from benchmarks.environment import describe_environment
@@ -77,7 +78,7 @@ def _run(run: Run, source: Source, folder: str, machine: str | None) -> str:
     row = save_run(folder, run, row, users)
     if 'error' in row:
         return f'{run}: {row["error"]}'
-    line = f'{run}: {RECALL} {row[RECALL]:.4f} (validation {row["val_Recall@20"]:.4f})'
+    line = f'{run}: {METRIC} {row[METRIC]:.4f} (validation {row["val_Recall@20"]:.4f})'
     if 'best_epoch' in row:
         line += f', best epoch {row["best_epoch"]} of {row["epochs_run"]}'
     return f'{line}, {row["train_seconds"]:.1f} s'
@@ -121,14 +122,14 @@ def _learn(run: Run, task: Task) -> Outcome:
         epochs_run=history.epochs_run,
         train_seconds=sum(history.train_seconds),
     )
-    curve = [metrics[RECALL] for metrics in history.metrics]
+    curve = [metrics[METRIC] for metrics in history.metrics]
     outcome.users['curve'] = np.array(curve, dtype=np.float32)
     extra = outcome.row['extra']
     if entry.featured and 'cold' in task.data[ITEM]:
         extra['cold by weight'] = by_weight(task, user_emb, item_emb)
     if entry.featured:
         rng = torch.Generator().manual_seed(0)
-        extra['permuted'] = {'unchanged': outcome.row[RECALL]} | {
+        extra['permuted'] = {'unchanged': outcome.row[METRIC]} | {
             name: _recall(task, model, task.permuted(name, rng))
             for name in modalities(task.data)
         }
@@ -172,7 +173,7 @@ def _judge(task: Task, scorer: Scorer) -> Outcome:
     row['eval_seconds'] = time.perf_counter() - start
     row |= {name: float(test[name].mean()) for name in METRICS}
     row['users'] = task.test.users.numel()
-    row['extra'] = _diagnose(task, ranking, test[RECALL])
+    row['extra'] = _diagnose(task, ranking, test[METRIC])
     if 'cold' in task.data[ITEM]:
         row['extra']['cold'] = judge_cold(task, scorer)
     users = {'user': task.test.users.numpy().astype(np.int32)}
@@ -202,7 +203,7 @@ def _diagnose(task: Task, ranking: Tensor, recall: Tensor) -> dict[str, Any]:
 
 def _recall(task: Task, model: Any, inputs: tuple[Any, ...]) -> float:
     with torch.no_grad():
-        return task.test(*model.embed(*inputs))[RECALL]
+        return task.test(*model.embed(*inputs))[METRIC]
 
 
 def _start_memory() -> int | None:
