@@ -42,9 +42,10 @@ class BM3(GraphRecommender):
         C(\mathbf{f}_{m,p}, \mathbf{f}_{m,p}) \big) + \lambda \frac{\Vert
         \mathbf{E}_u \Vert_F + \Vert \mathbf{E}_i \Vert_F}{|\mathcal{I}|}
 
-    as means over a batch. Scores are :math:`P(\mathbf{e}_u)^{\top}
-    P(\mathbf{e}_i)`. Features are frozen here, and trained in the public code; that
-    draws one dropout mask a node and step, this one a mask a row of the batch.
+    as means over a batch, with one draw of every target a step. Scores are
+    :math:`P(\mathbf{e}_u)^{\top} P(\mathbf{e}_i)`. Features are frozen here, and
+    trained in the public code; that draws dropout for all nodes, this for the rows of
+    the batch.
 
     Args:
         num_users (int): The number of users.
@@ -119,19 +120,20 @@ class BM3(GraphRecommender):
     ) -> BM3Losses:
         r"""Computes the loss of a batch of triplets."""
         all_users, all_items = out.views['target']
-        users, items = F.embedding(user, all_users), F.embedding(pos, all_items)
+        user_target = self.align.target(F.embedding(user, all_users))
+        item_target = self.align.target(F.embedding(pos, all_items))
         if self.ranks_by_alignment:
             online_user, online_item, _ = out.select(user, pos, neg)
-            ranking = self.align(online_user, items) + self.align(online_item, users)
+            ranking = self.align(online_user, item_target)
+            ranking = ranking + self.align(online_item, user_target)
         else:
             ranking, _ = self.ranking(out, user, pos, neg)
         modality = ranking.new_zeros(())
         x_dict, graph = out.inputs
         for name, project in self.projection.items():
             content = F.embedding(pos, project(x_dict[name], graph.modality[name]))
-            online = self.predictor(content)
-            modality = modality + self.align(online, items)
-            modality = modality + self.align(online, content)
+            targets = item_target, self.align.target(content)
+            modality = modality + self.align(self.predictor(content), *targets)
         reg = (all_users.norm() + all_items.norm()) / self.num_items
         total = ranking + self.modality_weight * modality + self.reg_weight * reg
         return BM3Losses(total, ranking, modality, reg)

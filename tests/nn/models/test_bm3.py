@@ -11,6 +11,7 @@ from references.blocks import (
     unit,
 )
 
+from lgmrec_pyg.graph import MultimodalGraph
 from lgmrec_pyg.nn import BM3, BootstrapLoss
 
 
@@ -51,18 +52,32 @@ def test_equal_to_dense_reference(num_layers, num_modalities, ranking_loss) -> N
 
 
 def test_targets_are_dropped_and_get_no_gradient() -> None:
-    x, y = torch.randn(2, 400, 8).unbind()
+    x, y, z = torch.randn(3, 400, 8).unbind()
     x.requires_grad_(), y.requires_grad_()
     module = BootstrapLoss(0.5)
-    module(x, y).backward()
-    assert y.grad is None
+    target = module.target(y)
+    assert not target.requires_grad
+    module(x, target).backward()
     assert x.grad is not None
-    torch.manual_seed(0)
-    first, second = module(x, y), module(x, y)
-    torch.manual_seed(0)
-    assert first != second
-    assert torch.equal(module(x, 3 * y), first)
+    left = target != 0
+    assert 0.4 < left.float().mean() < 0.6
+    assert torch.allclose(target, unit(left * y).detach())
+    assert not torch.equal(module.target(y), target)  # Another draw.
     module.eval()
-    assert torch.allclose(module(x, y), distance(x, y))
-    assert torch.allclose(module(x, 7 * y), distance(x, y))
+    assert torch.allclose(module(x, module.target(y)), distance(x, y))
+    assert torch.allclose(module(x, module.target(7 * y)), distance(x, y))
+    both = module(x, module.target(y), module.target(z))
+    assert torch.allclose(both, distance(x, y) + distance(x, z))
     assert repr(module) == 'BootstrapLoss(dropout=0.5)'
+
+
+def test_a_step_draws_every_target_once(monkeypatch) -> None:
+    data = irregular_graph(2)
+    model = BM3.from_data(data, embedding_dim=8)
+    drawn = []
+    monkeypatch.setattr(
+        model.align, 'target', lambda x: drawn.append(x) or torch.zeros_like(x)
+    )
+    out = model(data.x_dict, MultimodalGraph.from_data(data))
+    model.loss(out, *TRIPLETS)
+    assert [len(x) for x in drawn] == [len(TRIPLETS[0])] * 4  # Users, items, features.
