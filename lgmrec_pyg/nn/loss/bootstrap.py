@@ -28,7 +28,8 @@ class BootstrapLoss(Module):
             (default: :obj:`0.5`)
 
     Shapes:
-        - **input:** predictions and one or more targets, each :math:`(B, d)`
+        - **input:** predictions, and one or more targets of :meth:`target`, each
+          :math:`(B, d)`
         - **output:** a scalar
     """
 
