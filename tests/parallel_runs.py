@@ -82,7 +82,7 @@ MODELS = {
 MODELS |= {
     name: (getattr(nn, name), preset.model, {}, ('batch',))
     for name, preset in PUBLISHED.items()
-    if name not in MODELS and getattr(nn, name).shares_batch
+    if name not in MODELS and getattr(nn, name).shared_by
 }
 CASES = [
     (name, by, size)

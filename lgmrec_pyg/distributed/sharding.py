@@ -21,21 +21,28 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
       them and the features of these items. Every layer gathers the rows of the others.
 
     Args:
-        model (LGMRec): The whole model, with the same weights in every process. Other
-            models may be shared by :obj:`"batch"`, and by the other ways if, like
-            :class:`~lgmrec_pyg.nn.LightGCN`, they mix no columns.
+        model (torch.nn.Module): The whole model, with the same weights in every
+            process. :class:`~lgmrec_pyg.nn.LGMRec` and
+            :class:`~lgmrec_pyg.nn.LightGCN` may be shared in every way, others by
+            :obj:`"batch"` alone, unless their class has more in :obj:`shared_by`.
         inputs (Sequence[Any]): The arguments of its forward, see
             :func:`~lgmrec_pyg.graph.model_inputs`.
 
     Raises:
         ValueError: If the number of columns is no multiple of that of processes, or the
-            loss of the model cannot be shared.
+            model cannot be shared this way.
     """
     here = _active()
-    if not getattr(model, 'shares_batch', True):
+    shared_by = getattr(model, 'shared_by', ('batch',))
+    if here.by not in shared_by:
+        name = type(model).__name__
+        if not shared_by:
+            raise ValueError(
+                f"'{name}' cannot be shared by processes: its loss has terms that are "
+                f'no sums over the batch'
+            )
         raise ValueError(
-            f"'{type(model).__name__}' cannot be shared by processes: its loss has "
-            f'terms that are no sums over the batch'
+            f"'{name}' needs to be shared by one of {shared_by} (got {here.by!r})"
         )
     identity = identify_model(model, inputs)
     if here.by == 'batch':
@@ -59,14 +66,11 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
     own.to(next(iter(whole.values())))
     with torch.no_grad():
         for name, weight in own.state_dict().items():
-            dims = _split_dims(weight, whole[name])
-            if len(dims) > 1:
-                raise ValueError(
-                    f"'{type(model).__name__}' cannot be shared by {here.by}: '{name}' "
-                    f'would be split in {len(dims)} dimensions'
-                )
-            here.sharded |= dict.fromkeys([name] * len(dims), dims[0] if dims else 0)
-            weight.copy_(here.part(whole[name], dims[0]) if dims else whole[name])
+            sides = zip(weight.shape, whole[name].shape, strict=True)
+            dim = next((i for i, (a, b) in enumerate(sides) if a != b), None)
+            if dim is not None:
+                here.sharded[name] = dim
+            weight.copy_(whole[name] if dim is None else here.part(whole[name], dim))
     if hasattr(model, 'contrast'):
         own.contrast = model.contrast
     own.identity = identity
@@ -91,11 +95,6 @@ def unshard(model: Any, rank: int | None = None) -> dict[str, Tensor]:
         if rank in (None, here.rank):
             out[name] = weight
     return out
-
-
-def _split_dims(own: Tensor, whole: Tensor) -> list[int]:
-    sizes = zip(own.shape, whole.shape, strict=True)
-    return [dim for dim, (a, b) in enumerate(sizes) if a != b]
 
 
 def _active() -> Parallel:

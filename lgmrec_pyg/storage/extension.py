@@ -43,11 +43,18 @@ def extend_model(
             *e.g.*, :obj:`contrast`.
 
     Raises:
-        ValueError: If only one of both graphs has ids, if they share none, or if
-            features are of other widths.
+        ValueError: If only one of both graphs has ids, if they share none, if
+            features are of other widths, or if the model has tables of features, see
+            :class:`~lgmrec_pyg.nn.LearnedFeatures`, whose rows have no ids.
     """
     model = unwrap(model)
     settings: Any = {**model.settings, **kwargs}  # type: ignore[dict-item]
+    if 'num_nodes' in settings:
+        raise ValueError(
+            f"'{type(model).__name__}' cannot be extended: it trains tables of features, "
+            f'and the nodes of a modality have no ids. Train a new one, or its backbone '
+            f'with features as they are'
+        )
     widths = {'feature_dims': settings.get('feature_dims')}
     match_graph(widths, {}, fingerprint(data), "'model'")
     rows = {kind: _find(kind, ids, data, settings) for kind in SIZES}

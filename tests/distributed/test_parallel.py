@@ -1,10 +1,13 @@
+from functools import partial
+
 import pytest
 import torch
 import torch.distributed as dist
 from parallel_runs import build, model_inputs, options, train_together
 
+from lgmrec_pyg import nn
 from lgmrec_pyg.distributed import parallel, processes, shard, unshard
-from lgmrec_pyg.nn import BM3, MIGGT
+from lgmrec_pyg.nn import BM3, DGR, MIGGT
 from lgmrec_pyg.ops.parallel import active, lookup, own_part
 from lgmrec_pyg.training import fit
 
@@ -29,21 +32,26 @@ def test_errors_say_what_to_do(mesh, tmp_path):
         pass
 
 
-@pytest.mark.parametrize('model_class', [BM3, MIGGT])
+@pytest.mark.parametrize('model_class', [BM3, MIGGT, partial(DGR, backbone='BM3')])
 def test_losses_that_are_no_sums_are_not_shared(mesh, model_class):
     model = model_class(4, 5, {'text': 3})
     with parallel(mesh), pytest.raises(ValueError, match='no sums over the batch'):
         shard(model, ())
 
 
-def test_models_that_mix_columns_are_not_shared_by_them(mesh):
-    model, data, *_ = build('MGCN')
+@pytest.mark.parametrize('by', ['columns', 'rows'])
+@pytest.mark.parametrize('name', ['MGCN', 'VBPR', 'LATTICE', 'DGR'])
+def test_tables_of_other_models_are_not_split(mesh, name, by):
+    model = getattr(nn, name)(4, 5, {'text': 3})
+    with (
+        parallel(mesh, by),
+        pytest.raises(ValueError, match=rf"'{name}' needs to be .*\('batch',\) \(got"),
+    ):
+        shard(model, ())
+
+
+def test_columns_are_shared_evenly(mesh):
     with parallel(mesh, 'columns') as here:
-        here.size = 2
-        with pytest.raises(
-            ValueError, match=r"'MGCN' cannot be shared by columns: '.*'"
-        ):
-            shard(model, model_inputs(data))
         model, data, *_ = build('paper')
         here.size = 3
         with pytest.raises(ValueError, match=r'multiple of the 3 processes \(got 8\)'):

@@ -41,10 +41,10 @@ class GraphRecommender(Module):
     #: The transform that the graph needs, if any, and whether with the union.
     similar_items: str | None = None
     needs_union = False
-    ranking_losses: tuple[str, ...] = ('bpr', 'softmax')
+    ranking_losses: tuple[str | None, ...] = ('bpr', 'softmax')
     needs_modalities = True
     takes_parts = False  # Of a graph, as neighbor samplers draw them.
-    shares_batch = True  # Whether processes may have a part of the batch each.
+    shared_by: tuple[str, ...] = ('batch',)  # What processes may have a part of.
     _num_nodes: dict[str, int] | None = None
 
     def __init__(self, arguments: dict[str, Any]) -> None:
@@ -117,11 +117,19 @@ class GraphRecommender(Module):
         return out.user, out.item
 
     def backbone_of(self, cls: Any, settings: dict[str, Any] | None) -> Any:
-        r"""Builds a model inside of this one, of the same sizes and ranking loss."""
+        r"""Builds a model inside of this one, of the same sizes and ranking loss, whose
+        needs of graphs and processes become those of this one.
+        """
         names = ['num_users', 'num_items', 'feature_dims', 'embedding_dim']
-        names += ['ranking_loss', 'ranking_temperature']
+        names += ['ranking_temperature']
+        if self.settings['ranking_loss'] is not None:
+            names += ['ranking_loss']
         shared = {name: self.settings[name] for name in names}
-        return cls(**shared, **(settings or {}))
+        backbone = cls(**shared, **(settings or {}))
+        for name in ('similar_items', 'needs_union', 'ranks_by_cosine'):
+            setattr(self, name, getattr(backbone, name))
+        self.shared_by = tuple(x for x in backbone.shared_by if x == 'batch')
+        return backbone
 
     def ranking(
         self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor

@@ -63,7 +63,7 @@ class BM3(GraphRecommender):
             :obj:`"softmax"`. (default: :obj:`0.2`)
     """
 
-    shares_batch = False  # Its regularization is of all nodes.
+    shared_by = ()  # Its regularization is of all nodes.
     ranking_losses = ('bootstrap', 'bpr', 'softmax')
 
     def __init__(

@@ -47,7 +47,7 @@ class DGR(GraphRecommender):
         \lambda_2 \mathcal{L}^-
 
     with the terms of :class:`~lgmrec_pyg.nn.LocalCorrection`, which are sums over
-    the batch, on final embeddings. The public code halves the projection, picks
+    the batch, on embeddings before they are of unit length. The public code halves the projection, picks
     :math:`\mathcal{N}^-` by positions in a shuffled list, so at random, and reports
     the epoch that is best in the test.
 
@@ -59,7 +59,8 @@ class DGR(GraphRecommender):
         backbone (str, optional): The name of a model, *e.g.*, :obj:`"LGMRec"` or
             :obj:`"FREEDOM"`. (default: :obj:`"LightGCN"`)
         backbone_settings (Dict[str, Any], optional): Further arguments of its
-            constructor. (default: :obj:`None`)
+            constructor, but for the number of layers of ID embeddings, which is that
+            of :obj:`alphas`. (default: :obj:`None`)
         alphas (Sequence[float], optional): The strengths of desmoothing, one a
             layer of the ID embeddings. (default: :obj:`(0.1, 1.1, 0.0)`)
         released (bool, optional): If set to :obj:`True`, halves the projection.
@@ -67,16 +68,17 @@ class DGR(GraphRecommender):
         near_weight (float, optional): :math:`\lambda_1`. (default: :obj:`1e-2`)
         far_weight (float, optional): :math:`\lambda_2`. (default: :obj:`5e-6`)
         k (int, optional): The number of items on either side. (default: :obj:`10`)
-        ranking_loss (str, optional): That of the backbone, :obj:`"bpr"` or
-            :obj:`"softmax"`. (default: :obj:`"bpr"`)
+        ranking_loss (str, optional): That of the backbone, or its own default if
+            :obj:`None`. (default: :obj:`None`)
         ranking_temperature (float, optional): The temperature of
             :obj:`"softmax"`. (default: :obj:`0.2`)
 
     Raises:
-        ValueError: If the backbone is unknown.
+        ValueError: If the backbone is unknown, or has no such loss.
     """
 
     needs_modalities = False
+    ranking_losses = (None, 'bpr', 'bootstrap', 'softmax')
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class DGR(GraphRecommender):
         near_weight: float = 1e-2,
         far_weight: float = 5e-6,
         k: int = 10,
-        ranking_loss: str = 'bpr',
+        ranking_loss: str | None = None,
         ranking_temperature: float = 0.2,
     ) -> None:
         super().__init__(locals())
@@ -110,6 +112,7 @@ class DGR(GraphRecommender):
         self.backbone.reset_parameters()
 
     def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> Any:
+        self.check(x_dict, graph)
         return self.backbone(x_dict, graph), graph.interactions
 
     def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> DGRLosses:

@@ -2,8 +2,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter, ParameterDict
+from torch.nn import Parameter
 from torch_geometric.data import HeteroData
+from torch_geometric.nn.parameter_dict import ParameterDict
 from typing_extensions import Self
 
 import lgmrec_pyg.nn.models as models
@@ -36,15 +37,16 @@ class LearnedFeatures(GraphRecommender):
             :obj:`"LGMRec"`. (default: :obj:`"FREEDOM"`)
         backbone_settings (Dict[str, Any], optional): Further arguments of its
             constructor. (default: :obj:`None`)
-        ranking_loss (str, optional): That of the backbone. (default: :obj:`"bpr"`)
+        ranking_loss (str, optional): That of the backbone, or its own default if
+            :obj:`None`. (default: :obj:`None`)
         ranking_temperature (float, optional): The temperature of
             :obj:`"softmax"`. (default: :obj:`0.2`)
 
     Raises:
-        ValueError: If the backbone is unknown.
+        ValueError: If the backbone is unknown, or has no such loss.
     """
 
-    ranking_losses = ('bpr', 'bootstrap', 'softmax')
+    ranking_losses = (None, 'bpr', 'bootstrap', 'softmax')
 
     def __init__(
         self,
@@ -55,18 +57,17 @@ class LearnedFeatures(GraphRecommender):
         embedding_dim: int = 64,
         backbone: str = 'FREEDOM',
         backbone_settings: dict[str, Any] | None = None,
-        ranking_loss: str = 'bpr',
+        ranking_loss: str | None = None,
         ranking_temperature: float = 0.2,
     ) -> None:
         super().__init__(locals())
         cls = getattr(models, backbone, None)
-        if not (isinstance(cls, type) and issubclass(cls, GraphRecommender)):
+        known = isinstance(cls, type) and issubclass(cls, GraphRecommender)
+        if not known or cls in (GraphRecommender, LearnedFeatures):
             raise ValueError(
                 f"'backbone' needs to be the name of a model (got {backbone!r})"
             )
         self.backbone = self.backbone_of(cls, backbone_settings)
-        for name in ('similar_items', 'needs_union', 'shares_batch'):
-            setattr(self, name, getattr(self.backbone, name))
         self.features = ParameterDict(
             {
                 name: Parameter(torch.zeros(num_nodes[name], dim))
@@ -100,7 +101,8 @@ class LearnedFeatures(GraphRecommender):
         r"""Computes the output of the recommender from the features as trained, not
         from those given.
         """
-        return self.backbone(dict(self.features), graph)
+        self.check(x_dict, graph)
+        return self.backbone(dict(self.features.items()), graph)
 
     def loss(self, out: Any, user: Tensor, pos: Tensor, neg: Tensor) -> Any:
         r"""Computes the loss of the recommender."""
@@ -110,7 +112,8 @@ class LearnedFeatures(GraphRecommender):
         self, x_dict: dict[str, Tensor], graph: MultimodalGraph
     ) -> tuple[Tensor, Tensor]:
         r"""Computes the final embeddings of all users and items."""
+        self.check(x_dict, graph)
         embeddings: tuple[Tensor, Tensor] = self.backbone.embed(
-            dict(self.features), graph
+            dict(self.features.items()), graph
         )
         return embeddings

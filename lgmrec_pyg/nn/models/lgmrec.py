@@ -143,6 +143,7 @@ class LGMRec(GraphRecommender):
 
     needs_modalities = False
     takes_parts = True
+    shared_by = ('batch', 'columns', 'rows')
 
     def __init__(
         self,

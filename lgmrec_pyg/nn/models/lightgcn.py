@@ -30,6 +30,7 @@ class LightGCN(GraphRecommender):
     """
 
     needs_modalities = False
+    shared_by = ('batch', 'columns', 'rows')
 
     def __init__(
         self,

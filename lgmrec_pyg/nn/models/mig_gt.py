@@ -69,7 +69,7 @@ class MIGGT(GraphRecommender):
             :obj:`"softmax"`. (default: :obj:`0.2`)
     """
 
-    shares_batch = False  # Its regularization is of all nodes.
+    shared_by = ()  # Its regularization is of all nodes.
 
     def __init__(
         self,

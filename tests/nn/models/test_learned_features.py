@@ -9,13 +9,13 @@ from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import model_inputs
 from lgmrec_pyg.nn import LearnedFeatures, ModalityProjection
-from lgmrec_pyg.sampling import TripletSampler
-from lgmrec_pyg.storage import load_model, save_model
+from lgmrec_pyg.sampling import SubgraphSampler, TripletSampler
+from lgmrec_pyg.storage import extend_model, load_model, save_model
 from lgmrec_pyg.training import fit
 from lgmrec_pyg.transforms import SimilarItems
 
 BACKBONES = {
-    'BM3': {'ranking_loss': 'bootstrap'},
+    'BM3': {},
     'FREEDOM': {},
     'GMGL': {},
     'LATTICE': {},
@@ -87,7 +87,40 @@ def test_is_trained_saved_and_loaded(data, tmp_path) -> None:
     assert repr(twin).startswith('LearnedFeatures(60, 40, ')
 
 
+def test_trains_by_the_loss_of_its_backbone(data) -> None:
+    inputs, batch = model_inputs(data), torch.tensor([[0, 1], [0, 1], [4, 4]])
+    kwargs = {'dropout': 0.0, 'modality_weight': 0.5}
+    model = LearnedFeatures.from_data(data, backbone='BM3', backbone_settings=kwargs)
+    plain = nn.BM3.from_data(data, **kwargs)
+    plain.load_state_dict(model.backbone.state_dict())
+    found = model.loss(model(*inputs), *batch)
+    assert found == plain.loss(plain(*inputs), *batch)
+    model = LearnedFeatures.from_data(data, backbone='BM3', ranking_loss='bpr')
+    assert not model.backbone.ranks_by_alignment
+    with pytest.raises(ValueError, match="'ranking_loss' needs to be one of"):
+        LearnedFeatures.from_data(data, backbone='VBPR', ranking_loss='bootstrap')
+
+
+def test_modalities_may_have_any_name() -> None:
+    dims = {'a.b': 3, 'type': 2, 'items': 1, 'keys': 4, 'values': 2}
+    model = LearnedFeatures(3, 5, dims, dict.fromkeys(dims, 5), backbone='VBPR')
+    sizes = {name: x.size(1) for name, x in model.features.items()}
+    assert sizes == dims
+
+
+def test_is_not_extended_since_features_have_no_ids(data) -> None:
+    with pytest.raises(ValueError, match="'LearnedFeatures' cannot be extended"):
+        extend_model(LearnedFeatures.from_data(data), data, data)
+
+
+@pytest.mark.parametrize('wrapper', [LearnedFeatures, nn.DGR])
+def test_parts_of_a_graph_are_refused(data, wrapper) -> None:
+    model = wrapper.from_data(data, backbone='LGMRec')
+    with pytest.raises(ValueError, match='needs a whole graph'):
+        fit(model, data, SubgraphSampler(data, [4, 3]), epochs=1, progress=False)
+
+
 def test_an_unknown_backbone_is_refused(data) -> None:
-    for name in ('FREEDOMS', 'PAPER', 'Losses'):
+    for name in ('FREEDOMS', 'PAPER', 'Losses', 'LearnedFeatures', 'GraphRecommender'):
         with pytest.raises(ValueError, match="'backbone' needs to be the name of a"):
             LearnedFeatures.from_data(data, backbone=name)
