@@ -51,9 +51,9 @@ def extend_model(
     settings: Any = {**model.settings, **kwargs}  # type: ignore[dict-item]
     if 'num_nodes' in settings:
         raise ValueError(
-            f"'{type(model).__name__}' cannot be extended: it trains tables of features, "
-            f'and the nodes of a modality have no ids. Train a new one, or its backbone '
-            f'with features as they are'
+            f"'{type(model).__name__}' cannot be extended: it trains tables of "
+            f'features, and the nodes of a modality have no ids. Train a new one, or '
+            f'its backbone on features as they are'
         )
     widths = {'feature_dims': settings.get('feature_dims')}
     match_graph(widths, {}, fingerprint(data), "'model'")

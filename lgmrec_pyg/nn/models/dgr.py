@@ -47,9 +47,9 @@ class DGR(GraphRecommender):
         \lambda_2 \mathcal{L}^-
 
     with the terms of :class:`~lgmrec_pyg.nn.LocalCorrection`, which are sums over
-    the batch, on embeddings before they are of unit length. The public code halves the projection, picks
-    :math:`\mathcal{N}^-` by positions in a shuffled list, so at random, and reports
-    the epoch that is best in the test.
+    the batch, on embeddings that are not yet scaled to unit length. The public code
+    halves the projection, picks :math:`\mathcal{N}^-` by positions in a shuffled
+    list, so at random, and reports the epoch that is best in the test.
 
     Args:
         num_users (int): The number of users.
