@@ -5,6 +5,7 @@ import torch
 from torch.nn import Module
 
 from lgmrec_pyg.graph import BipartiteGraph
+from lgmrec_pyg.nn.per_graph import PerGraph
 
 
 class DegreeDropEdge(Module):
@@ -35,8 +36,8 @@ class DegreeDropEdge(Module):
         if not 0 <= p < 1:
             raise ValueError(f"'p' needs to be in [0, 1) (got {p})")
         self.p = p
-        self._seed = 0
-        self._drawn: tuple[BipartiteGraph, BipartiteGraph] | None = None
+        self._seed: int | None = None
+        self._drawn = PerGraph(self.draw)
 
     def train(self, mode: bool = True) -> 'DegreeDropEdge':
         r"""Also draws the edges to keep, if :obj:`mode` is :obj:`True`."""
@@ -45,8 +46,8 @@ class DegreeDropEdge(Module):
             # A seed, since the graph is yet unknown before the first epoch, and a
             # continued run needs the random numbers of one that was not stopped.
             self._seed = int(torch.randint(2**62, ()))
-            if self._drawn is not None:
-                graph, kept = self._drawn
+            if self._drawn.last is not None:
+                graph, kept = self._drawn.last
                 for old, new in zip(_flat(kept), _flat(self.draw(graph)), strict=True):
                     old.copy_(new)
         return self
@@ -54,12 +55,12 @@ class DegreeDropEdge(Module):
     def forward(self, graph: BipartiteGraph) -> BipartiteGraph:
         if not self.training or self.p == 0:
             return graph
-        if self._drawn is None or self._drawn[0] is not graph:
-            self._drawn = graph, self.draw(graph)
-        return self._drawn[1]
+        return self._drawn(graph)
 
     def draw(self, graph: BipartiteGraph) -> BipartiteGraph:
         r"""The edges that the present seed keeps."""
+        if self._seed is None:
+            self._seed = int(torch.randint(2**62, ()))
         csr = graph.to_user.csr
         user, item = csr.row, csr.col
         generator = torch.Generator(item.device).manual_seed(self._seed)

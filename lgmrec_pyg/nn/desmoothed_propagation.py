@@ -1,9 +1,13 @@
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
+from torch_geometric.utils import scatter
 
 from lgmrec_pyg.graph import BipartiteGraph
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
+
+EPS = 1e-12  # For graphs without interactions.
 
 
 class DesmoothedPropagation(LocalPropagation):
@@ -18,8 +22,10 @@ class DesmoothedPropagation(LocalPropagation):
         \mathbf{E}^{\prime} = \hat{\mathbf{A}} \mathbf{E}^{(l-1)}, \qquad
         \mathbf{p} = \sqrt{\mathbf{d}}
 
-    With :math:`\kappa = 1 / (2 |\mathcal{E}|)`, the term is the projection on the
-    limit that all embeddings of a connected graph approach.
+    With :math:`\kappa = 1 / \Vert \mathbf{p} \Vert^2 = 1 / (2 |\mathcal{E}|)`, the term
+    is the projection on the limit that all embeddings of a connected graph approach.
+    Degrees :math:`\mathbf{d}` are sums of the confidence of interactions, if they have
+    one.
 
     Args:
         alphas (Sequence[float]): The strengths :math:`\alpha_l`, one a layer.
@@ -44,11 +50,10 @@ class DesmoothedPropagation(LocalPropagation):
     def forward(
         self, x_user: Tensor, x_item: Tensor, graph: BipartiteGraph
     ) -> tuple[Tensor, Tensor]:
-        p_user, p_item = (
-            adj.degree.to(x_user.dtype).sqrt().view(-1, 1)
-            for adj in (graph.to_user, graph.to_item)
-        )
-        kappa = 1 / ((4 if self.released else 2) * graph.to_user.csr.col.numel())
+        degrees = _degrees(graph)
+        p_user, p_item = (d.to(x_user.dtype).sqrt().view(-1, 1) for d in degrees)
+        total = degrees[0].sum().to(torch.promote_types(x_user.dtype, torch.float))
+        kappa = 1 / ((4 if self.released else 2) * total.clamp(min=EPS))
         user, item = x_user, x_item
         for alpha in self.alphas:
             x_user, x_item = self.step(x_user, x_item, graph)
@@ -63,3 +68,13 @@ class DesmoothedPropagation(LocalPropagation):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}({self.alphas}, readout={self.readout!r})'
+
+
+def _degrees(graph: BipartiteGraph) -> tuple[Tensor, Tensor]:
+    if graph.confidence is None:
+        return graph.to_user.degree, graph.to_item.degree
+    user, item, size = graph.to_user.csr.row, graph.to_user.csr.col, graph.to_user.size
+    return (
+        scatter(graph.confidence, user, dim_size=size[0], reduce='sum'),
+        scatter(graph.confidence, item, dim_size=size[1], reduce='sum'),
+    )

@@ -6,7 +6,7 @@ T = TypeVar('T')
 
 class PerGraph(Generic[T]):
     r"""Remembers the last result of a function of a graph, which stays the same
-    object for a whole training.
+    object for a whole training, but in no copy or pickle.
 
     Args:
         function (Callable): The function.
@@ -20,3 +20,6 @@ class PerGraph(Generic[T]):
         if self.last is None or self.last[0] is not graph:
             self.last = (graph, self.function(graph))
         return self.last[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), 'last': None}

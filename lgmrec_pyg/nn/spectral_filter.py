@@ -14,7 +14,8 @@ class SpectralFilter(Module):
         \mathcal{F}(\mathbf{f}_m) \Big)
 
     with the real Fourier transform :math:`\mathcal{F}` along features, scaled to be
-    orthonormal, and a learned complex filter :math:`\mathbf{w}`.
+    orthonormal, and a learned complex filter :math:`\mathbf{w}`. It transforms in
+    single precision at least.
 
     Args:
         channels (int): The width :math:`d` of features.
@@ -35,10 +36,12 @@ class SpectralFilter(Module):
         torch.nn.init.normal_(self.weight)
 
     def forward(self, *features: Tensor) -> Tensor:
-        spectrum = torch.view_as_complex(self.weight)
+        dtype = torch.promote_types(features[0].dtype, torch.float)
+        spectrum = torch.view_as_complex(self.weight.to(dtype))
         for x in features:
-            spectrum = spectrum * torch.fft.rfft(x, dim=1, norm='ortho')
-        return torch.fft.irfft(spectrum, n=self.channels, dim=1, norm='ortho')
+            spectrum = spectrum * torch.fft.rfft(x.to(dtype), dim=1, norm='ortho')
+        out = torch.fft.irfft(spectrum, n=self.channels, dim=1, norm='ortho')
+        return out.to(features[0].dtype)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}({self.channels})'

@@ -99,13 +99,14 @@ class Embeddings:
                     f"'data' needs to have {known} nodes of type '{kind}', as 'model' "
                     f'has (got {size})'
                 )
-        training = model.training
+        modes = {module: module.training for module in model.modules()}
         model.eval()
         try:
             with torch.no_grad():
                 user_emb, item_emb = model.embed(*model_inputs(data))
         finally:
-            model.train(training)
+            for module, training in modes.items():  # Without what 'train' draws.
+                module.training = training
         ids = IdMap.of(data, USER), IdMap.of(data, ITEM)
         pairs = [training_pairs(data)]
         if seen == 'all':

@@ -73,7 +73,8 @@ class ItemRegression:
 
     def __init__(self, data: HeteroData, item_emb: Tensor) -> None:
         self.data, self.item_emb = data, item_emb
-        degree = torch.bincount(training_pairs(data)[1], minlength=item_emb.size(0))
+        item = training_pairs(data)[1].to(item_emb.device)
+        degree = torch.bincount(item, minlength=item_emb.size(0))
         self._trained = degree > 0
         weight = degree[self._trained].to(item_emb.dtype).log1p()
         self._weight = (weight / weight.mean()).view(-1, 1).float()
@@ -108,7 +109,11 @@ class ItemRegression:
         return out
 
     def _fit(self, names: tuple[str, ...], item: int) -> tuple[dict[str, Scale], Ridge]:
-        known = {name: _item_features(self.data, name)[self._trained] for name in names}
+        device = self.item_emb.device
+        known = {
+            name: _item_features(self.data, name).to(device)[self._trained]
+            for name in names
+        }
         has = [(x != 0).any(dim=1) for x in known.values()]
         if not has or not (rows := torch.stack(has).any(dim=0)).any():
             raise ValueError(

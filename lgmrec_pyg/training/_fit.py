@@ -96,8 +96,8 @@ def fit(
             If :obj:`None`, will use a fused
             :class:`~lgmrec_pyg.training.RowAdam`. (default: :obj:`None`)
         scheduler (torch.optim.lr_scheduler.LRScheduler, optional): The schedule of
-            the learning rate of :obj:`optimizer`, which steps once an epoch.
-            (default: :obj:`None`)
+            the learning rate of :obj:`optimizer`, which needs to be given with it; it
+            steps once an epoch. (default: :obj:`None`)
         max_grad_norm (float, optional): The norm to clip gradients to.
             (default: :obj:`None`)
         monitor (str, optional): The metric to select the best weights by.
@@ -130,9 +130,9 @@ def fit(
             weights so far are restored before.
         OSError: If :obj:`checkpoint` cannot be written.
         TypeError: If there is no :obj:`sampler`, nor a graph to make one from.
-        ValueError: If a number is not positive, if :obj:`validate` does not
-            report :obj:`monitor`, or if :obj:`checkpoint` is damaged or of
-            another run.
+        ValueError: If a number is not positive, if :obj:`scheduler` is of another
+            optimizer, if :obj:`validate` does not report :obj:`monitor`, or if
+            :obj:`checkpoint` is damaged or of another run.
     """
     inputs, sampler, evaluator = _from_data(inputs, sampler, validate)
     if hasattr(sampler, 'check_hops'):
@@ -147,6 +147,10 @@ def fit(
     compile = compile or hasattr(model, '_orig_mod')  # noqa: A001
     module: Any = getattr(model, '_orig_mod', model)
     optimizer = default_optimizer(module, lr) if optimizer is None else optimizer
+    if getattr(scheduler, 'optimizer', optimizer) is not optimizer:
+        raise ValueError(
+            "'scheduler' needs its optimizer to be 'optimizer' (got another)"
+        )
     stopper, history, saver = EarlyStopping(patience, mode), History(), None
     step = TrainingStep(module, inputs, optimizer, max_grad_norm, compile)
     if capture:

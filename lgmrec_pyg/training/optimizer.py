@@ -15,6 +15,10 @@ class RowAdam(Adam):
         params (Iterable): The parameters.
         lr (float, optional): The learning rate. (default: :obj:`1e-3`)
         **kwargs (optional): Additional arguments of :class:`torch.optim.Adam`.
+
+    Raises:
+        ValueError: In a step with a sparse gradient, if :obj:`weight_decay`,
+            :obj:`amsgrad` or :obj:`maximize` is set, which need all rows or moments.
     """
 
     @torch.no_grad()
@@ -36,6 +40,9 @@ class RowAdam(Adam):
         return loss
 
     def _update_rows(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        unknown = [x for x in ('weight_decay', 'amsgrad', 'maximize') if group[x]]
+        if unknown:
+            raise ValueError(f'{unknown} need dense gradients (got a sparse one)')
         state = self.state[param]
         if not state:
             state['step'] = torch.zeros((), device=param.device)

@@ -19,7 +19,8 @@ class SimilarItems(BaseTransform):
     (functional name: :obj:`similar_items`).
 
     The neighbors :math:`\mathcal{N}_m(i)` of an item are the :math:`k` items of
-    largest cosine to it, itself included, and their weights are
+    largest cosine to it, itself included (or any :math:`k` of more that equal it), and
+    their weights are
 
     .. math::
         w_{ji} = \frac{s_{ij}}{\sqrt{D_i D_j}}, \quad D_i = \sum_{j \in
@@ -69,6 +70,7 @@ class SimilarItems(BaseTransform):
             else:
                 degree = torch.bincount(index[1], minlength=num_items)
                 weight = degree[index[1]].to(weight.dtype).reciprocal()
+            data[similar(name)].pop('adj_t', None)  # Of a call before.
             data[similar(name)].edge_index = index
             data[similar(name)].edge_weight = weight
             edges.append((index, weight))
@@ -77,6 +79,7 @@ class SimilarItems(BaseTransform):
             key, number = (index[1] * num_items + index[0]).unique(return_inverse=True)
             weight = torch.cat([weight for _, weight in edges])
             index = torch.stack([key % num_items, key // num_items])
+            data[similar(ITEM)].pop('adj_t', None)
             data[similar(ITEM)].edge_index = index
             data[similar(ITEM)].edge_weight = scatter(weight, number, reduce='max')
         return data

@@ -8,7 +8,13 @@ from torch_geometric.typing import WITH_TORCH_SPARSE
 
 from lgmrec_pyg.datasets import graph_from_interactions
 from lgmrec_pyg.graph import INTERACTS, get_ids, model_inputs, validate_graph
-from lgmrec_pyg.nn import DegreeDropEdge, LGMRec, LightGCN
+from lgmrec_pyg.nn import (
+    DegreeDropEdge,
+    DesmoothedPropagation,
+    LGMRec,
+    LightGCN,
+    LocalPropagation,
+)
 from lgmrec_pyg.storage import fingerprint, load_model, save_model
 from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
@@ -173,3 +179,17 @@ def test_withheld_pairs_of_a_sampled_part_do_not_matter():
     for batch in loader:
         assert batch['item'].num_nodes < 8
         validate_graph(batch)
+
+
+def test_the_limit_of_smoothing_is_that_of_weighted_pairs(data):
+    graph = model_inputs(data)[1].interactions
+    r = dense_interactions(data)
+    r[r != 0] = graph.confidence.to(r.dtype)  # In the order of users, then items.
+    limit = torch.cat([r.sum(1), r.sum(0)]).sqrt().view(-1, 1)
+    x = limit.split(list(r.shape))
+    out = torch.cat(LocalPropagation(1, 'last')(*x, graph))
+    torch.testing.assert_close(out, limit)
+    out = torch.cat(DesmoothedPropagation([1.0], 'last')(*x, graph))
+    torch.testing.assert_close(out, limit)
+    out = torch.cat(DesmoothedPropagation([-1.0], 'last')(*x, graph))
+    torch.testing.assert_close(out, limit)

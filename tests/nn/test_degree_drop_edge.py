@@ -50,5 +50,10 @@ def test_draws_are_replaced_in_place_and_repeat_with_the_seed() -> None:
     torch.manual_seed(1)  # As for a run that was killed, and knows no graph yet.
     assert torch.equal(dense_of(other.train()(graph)), dense_of(first))
     assert module.eval()(graph) is graph
+    kept = []
+    for seed in (1, 2):  # Without a call of 'train'.
+        torch.manual_seed(seed)
+        kept.append(dense_of(DegreeDropEdge(0.5)(graph)))
+    assert not torch.equal(*kept)
     with pytest.raises(ValueError, match=r"'p' needs to be in \[0, 1\) \(got 1"):
         DegreeDropEdge(1.0)

@@ -4,10 +4,10 @@ from checkerboard import USERS, checkerboard
 from graphs import irregular_graph
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.graph import INTERACTS
-from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.graph import INTERACTS, model_inputs
+from lgmrec_pyg.nn import FREEDOM, LGMRec
 from lgmrec_pyg.recommend import Recommender
-from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
+from lgmrec_pyg.transforms import DegreeNorm, SimilarItems, ToAdjacency
 
 
 def test_new_users_are_served_like_trained_ones():
@@ -53,6 +53,19 @@ def test_from_model_embeds_once_in_evaluation_mode():
     assert model.training
     del data['user'].ids, data['item'].ids
     assert Recommender.from_model(model, data).recommend(1, k=1).ids == [0]
+
+
+def test_from_model_leaves_a_model_as_it_was():
+    data = SimilarItems(k=3, union=True)(irregular_graph(dtype=torch.float32))
+    model = FREEDOM.from_data(data).train()
+    inputs = model_inputs(data)
+    model.projection.eval()
+    before, state = model(*inputs).user, torch.get_rng_state()
+    Recommender.from_model(model, data)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(model(*inputs).user, before)
+    assert model.training
+    assert not model.projection.training
 
 
 def test_from_model_knows_what_users_have():

@@ -339,6 +339,16 @@ def test_the_learning_rate_follows_its_schedule():
     assert rates == pytest.approx([1.0, 0.1, 0.1, 0.01])
 
 
+def test_a_schedule_of_another_optimizer_is_refused():
+    model = MatrixFactorization()
+    other = torch.optim.SGD(model.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(other, 0.5)
+    sampler = TripletSampler(checkerboard()[0], NUM_USERS, NUM_ITEMS)
+    for optimizer in (None, torch.optim.Adam(model.parameters())):
+        with pytest.raises(ValueError, match="'scheduler' needs its optimizer to be"):
+            fit(model, (1.0,), sampler, optimizer=optimizer, scheduler=scheduler)
+
+
 def test_a_compiled_model_trains_like_any_other(monkeypatch):
     compiled = []
 

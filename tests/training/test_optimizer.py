@@ -43,6 +43,15 @@ def test_equal_to_the_two_optimizers_of_torch() -> None:
     assert not changed[25:].any()
 
 
+@pytest.mark.parametrize('name', ['weight_decay', 'amsgrad', 'maximize'])
+def test_what_rows_cannot_have_is_refused(name) -> None:
+    model = Bag()
+    optimizer = RowAdam(model.parameters(), **{name: 1})
+    model(torch.tensor([1, 2])).backward()
+    with pytest.raises(ValueError, match=rf"\['{name}'\] need dense gradients"):
+        optimizer.step()
+
+
 def test_its_state_can_be_restored() -> None:
     torch.manual_seed(0)
     model, index = Bag(), torch.tensor([1, 2, 2])

@@ -87,3 +87,12 @@ def test_nothing_to_compare() -> None:
     with pytest.raises(ValueError, match="'weight' needs to be one of"):
         SimilarItems(weight='mean')
     assert repr(SimilarItems(5)) == "SimilarItems(k=5, weight='cosine', union=False)"
+
+
+def test_similarities_are_replaced_in_any_layout() -> None:
+    data = ToAdjacency('csr')(SimilarItems(2, union=True)(irregular_graph()))
+    _, graph = model_inputs(SimilarItems(3, union=True)(data))
+    dense = Dense(SimilarItems(3, union=True)(irregular_graph()))
+    for name, adj in graph.similar.items():
+        out = torch.sparse_csr_tensor(*adj.csr[:3], adj.size).to_dense()
+        assert torch.allclose(out, dense.s[name])

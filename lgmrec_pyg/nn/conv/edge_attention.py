@@ -22,7 +22,8 @@ class EdgeAttention(Module):
         \mathbf{q}_r^{\top} \mathbf{k}_c, -10, 10))
 
     with :math:`\epsilon = 10^{-8}`. Users and items share the projections, inner
-    products are not scaled by the width, and weights of edges do not count.
+    products are not scaled by the width, and weights of edges do not count. Sums are in
+    single precision at least.
 
     Args:
         channels (int): The embedding size :math:`d`.
@@ -69,11 +70,12 @@ class EdgeAttention(Module):
         )
         query = self.query(x).view(size)[row]
         logit = (query * self.key(source).view(size)[col]).sum(dim=-1)
-        weight = logit.clamp(-CLIP, CLIP).exp()
+        dtype = torch.promote_types(logit.dtype, torch.float)
+        weight = logit.to(dtype).clamp(-CLIP, CLIP).exp()
         total = scatter(weight, row, dim_size=x.size(0), reduce='sum')
         message = weight.unsqueeze(-1) * self.value(source).view(size)[col]
         out = scatter(message, row, dim_size=x.size(0), reduce='sum')
-        return (out / (total + EPS).unsqueeze(-1)).flatten(1)
+        return (out / (total + EPS).unsqueeze(-1)).flatten(1).to(logit.dtype)
 
     def __repr__(self) -> str:
         return (

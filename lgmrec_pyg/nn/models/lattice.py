@@ -1,3 +1,5 @@
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import Embedding, Parameter
@@ -37,7 +39,8 @@ class LATTICE(GraphRecommender):
     :func:`~lgmrec_pyg.training.fit`, stays as it is for the others, and is built
     anew in evaluation; that code stores it densely, though, and trains raw
     features, which are frozen here. A captured step would never learn it.
-    The graph needs similarities, :obj:`SimilarItems(k=10)`.
+    The graph needs similarities, :obj:`SimilarItems(k=10)`; weights of interactions do
+    not count.
 
     Args:
         num_users (int): The number of users.
@@ -85,7 +88,7 @@ class LATTICE(GraphRecommender):
         )
         self.modality_weight = Parameter(torch.empty(len(feature_dims)))
         self.collaborative = _RandomWalk(num_layers)
-        self._learned: Adjacency | None = None
+        self._learned: tuple[MultimodalGraph, Adjacency] | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -100,12 +103,18 @@ class LATTICE(GraphRecommender):
         self._learned = None
         return super().train(mode)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), '_learned': None}
+
     def forward(self, x_dict: dict[str, Tensor], graph: MultimodalGraph) -> ModelOutput:
         self.check(x_dict, graph)
-        similar = self._learned or self.similarity(x_dict, graph)
-        if self.training:
-            detached = [csr._replace(value=csr.value.detach()) for csr in similar]
-            self._learned = Adjacency(*detached)
+        if self._learned is not None and self._learned[0] is graph:
+            similar = self._learned[1]
+        else:
+            similar = self.similarity(x_dict, graph)
+            if self.training and torch.is_grad_enabled():
+                detached = [csr._replace(value=csr.value.detach()) for csr in similar]
+                self._learned = graph, Adjacency(*detached)
         ids = self.user_embedding.weight, self.item_embedding.weight
         user, item = self.collaborative(*ids, graph.interactions)
         h = ids[1]

@@ -26,7 +26,7 @@ from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss.hypergraph_contrast import HypergraphContrast
 from lgmrec_pyg.nn.modality_encoder import ModalityEncoder
 from lgmrec_pyg.nn.models.base import GraphRecommender, norms
-from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses
+from lgmrec_pyg.nn.models.output import LGMRecOutput, Losses, check_triplets
 from lgmrec_pyg.nn.new_items import NewItems
 from lgmrec_pyg.nn.similar_propagation import SimilarPropagation
 from lgmrec_pyg.ops import unit_rows
@@ -228,6 +228,7 @@ class LGMRec(GraphRecommender):
         for table in self.modality_user.values():
             torch.nn.init.xavier_uniform_(table.weight)
         reset(self.encoder)
+        reset(self.contrast)
 
     def forward(  # type: ignore[override]  # Its parts are fused later.
         self,
@@ -369,11 +370,7 @@ class LGMRec(GraphRecommender):
             neg (torch.Tensor): Items the users have not interacted with, of
                 shape :math:`(B)`.
         """
-        if not user.size() == pos.size() == neg.size():
-            raise ValueError(
-                f"'user', 'pos' and 'neg' need to be of one size (got "
-                f'{tuple(user.size())}, {tuple(pos.size())}, {tuple(neg.size())})'
-            )
+        check_triplets(user, pos, neg)
         users = self.fusion(out.user.select(user))
         if self.ranks_by_cosine:
             items = self.fusion(out.item)

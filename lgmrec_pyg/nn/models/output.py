@@ -46,8 +46,18 @@ class ModelOutput(NamedTuple):
 
     def select(self, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, ...]:
         r"""The embeddings of a batch of triplets."""
+        check_triplets(user, pos, neg)
         item = lookup(self.item, pos), lookup(self.item, neg)
         return lookup(self.user, user), *item
+
+
+def check_triplets(user: Tensor, pos: Tensor, neg: Tensor) -> None:
+    r"""Raises an error if there is not one item of both kinds for every user."""
+    if not user.size() == pos.size() == neg.size():
+        raise ValueError(
+            f"'user', 'pos' and 'neg' need to be of one size (got "
+            f'{tuple(user.size())}, {tuple(pos.size())}, {tuple(neg.size())})'
+        )
 
 
 class Losses(NamedTuple):

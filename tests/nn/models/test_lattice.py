@@ -84,5 +84,11 @@ def test_similarities_are_learned_once_an_epoch() -> None:
     assert torch.equal(model(*inputs).item, out.item)
     assert not torch.equal(model.eval()(*inputs).item, out.item)
     assert model.train()(*inputs).item.requires_grad
-    model.loss(model.train()(*inputs), *TRIPLETS).total.backward()
+    other = model_inputs(graph_with_similar())
+    for name in ('image', 'text'):
+        other[0][name].mul_(torch.rand(other[0][name].size(0), 1))
+    assert not torch.equal(model(*other).item, model(*inputs).item)
+    with torch.no_grad():
+        model.train()(*inputs)
+    model.loss(model(*inputs), *TRIPLETS).total.backward()
     assert model.modality_weight.grad is not None

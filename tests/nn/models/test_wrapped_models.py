@@ -53,6 +53,39 @@ def test_copies_of_a_trained_model(name, data):
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize('name', ['LGMRec', *nn.PUBLISHED])
+def test_a_pickle_is_without_the_graph(name, data):
+    model = build(name, data).train()
+    size = len(pickle.dumps(model))
+    model.loss(model(*model_inputs(data)), *BATCH)
+    assert len(pickle.dumps(model)) < size + 200  # The seed of a draw.
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('name', ['LGMRec', *nn.PUBLISHED])
+def test_half_precision_is_close_to_single(name, dtype, data):
+    model = build(name, data).eval()
+    expected = [x.detach().clone() for x in model.embed(*model_inputs(data))]
+    half = copy.copy(data)
+    for node in ('image', 'text'):
+        half[node].x = data[node].x.to(dtype)
+    for x, y in zip(model.to(dtype).embed(*model_inputs(half)), expected, strict=True):
+        assert x.dtype == dtype
+        torch.testing.assert_close(x.float(), y, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize('name', ['LGMRec', *nn.PUBLISHED])
+def test_a_batch_has_one_item_of_both_kinds_a_user(name, data):
+    model = build(name, data)
+    out = model(*model_inputs(data))
+    for batch in (
+        (BATCH[0], BATCH[1][:1], BATCH[2]),
+        (*BATCH[:2], BATCH[2].view(1, 2)),
+    ):
+        with pytest.raises(ValueError, match='need to be of one size'):
+            model.loss(out, *batch)
+
+
 @pytest.mark.parametrize(
     'wrap',
     [
