@@ -1,3 +1,4 @@
+import inspect
 import os
 import os.path as osp
 import time
@@ -138,10 +139,19 @@ def fit(
         lgmrec fit synthetic --model FREEDOM --preset paper --out freedom
     """
     given = {name: x for name, x in locals().items() if x is not None}
+    defaults = inspect.signature(fit).parameters
+    of_table = COLUMNS - {'item', 'seed'}  # Which the catalogue and training use.
+    changed = [x for x in given if x in of_table and given[x] != defaults[x].default]
+    if changed and not osp.isfile(interactions):
+        raise ValueError(
+            f"'--{changed[0].replace('_', '-')}' needs a table of interactions (got "
+            f"'{interactions}', which is no file)"
+        )
     start = time.perf_counter()
     find_preset(model, preset)  # Wrong names should not wait for data.
     checkpoint = osp.join(out, 'checkpoint.safetensors')
-    check_folder(out, checkpoint, resume, overwrite)
+    if not overwrite:
+        check_folder(out, checkpoint, resume)
     cache, columns = osp.join(out, 'processed'), COLUMNS & {*given}
     table = {column: given[column] for column in columns}
     dataset, data = load_data(interactions, features, root, cache, **table)
@@ -159,6 +169,12 @@ def fit(
         f'Trains {net} by {data[INTERACTS].edge_index.size(1):,} pairs on {place}, for '
         f'{epochs} epochs, or until {patience} evaluations bring nothing better'
     )
+    withheld = withheld_split(data)
+    evaluator = None if withheld is None else Evaluator.from_data(data, withheld)
+    if overwrite:  # Not before all else is known to be right.
+        for path in (osp.join(out, RECORD), checkpoint):
+            with suppress(FileNotFoundError):
+                os.remove(path)
     setup = time.perf_counter() - start
     history = training.fit(
         net,
@@ -176,9 +192,7 @@ def fit(
     seconds = {'setup': setup}
     record = run_record(dataset, data, history, settings, seconds=seconds, device=place)
     run = Run(net.cpu(), data, record, osp.basename(out), chosen.transform, shown)
-    withheld = withheld_split(data)
-    if withheld is not None:
-        evaluator = Evaluator.from_data(data, withheld)
+    if withheld is not None and evaluator is not None:
         record[withheld] = evaluator(*run.embeddings)
         rows = {
             (model, f'best epoch {history.best_epoch}'): record[withheld],
@@ -191,19 +205,14 @@ def fit(
     say(f"Saved the run to '{out}'. Next: lgmrec report {out}")
 
 
-def check_folder(out: str, checkpoint: str, resume: bool, overwrite: bool) -> None:
-    r"""Checks that nothing in a folder would be lost, and removes it if that is wanted.
+def check_folder(out: str, checkpoint: str, resume: bool) -> None:
+    r"""Checks that nothing in a folder would be lost.
 
     Args:
         out (str): The folder.
         checkpoint (str): The checkpoint in it.
         resume (bool): Whether to continue from the checkpoint.
-        overwrite (bool): Whether to replace what is there.
     """
-    if overwrite:
-        for path in (osp.join(out, RECORD), checkpoint):
-            with suppress(FileNotFoundError):
-                os.remove(path)
     if osp.exists(osp.join(out, RECORD)):
         raise ValueError(
             f"'{out}' holds a run already: pass --overwrite to replace it, or another "

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from pandas.api.types import is_list_like
+from pandas.api.types import is_integer_dtype, is_list_like
 from torch import Tensor
 
 from lgmrec_pyg.datasets.files import opened
@@ -86,11 +86,16 @@ def read_feature_tables(
     if is_path(features):
         folder = osp.expanduser(os.fspath(features))
         names = [osp.splitext(name) for name in sorted(os.listdir(folder))]
-        features = {
-            name.removesuffix('_feat'): osp.join(folder, name + ending)
-            for name, ending in names
-            if ending.lower() in ENDINGS and name not in ID_NAMES
-        }
+        names = [(x, ending) for x, ending in names if ending.lower() in ENDINGS]
+        arrays = [x for x, ending in names if ending.lower() == '.npy']
+        ids = {*ID_NAMES, *(x.removesuffix('_feat') + '_ids' for x in arrays)}
+        names = [(x, ending) for x, ending in names if x not in ids]
+        features = {x.removesuffix('_feat'): osp.join(folder, x + y) for x, y in names}
+        if len(features) < len(names):
+            raise ValueError(
+                f"'{folder}' needs to hold one file a modality (got "
+                f'{sorted(name + ending for name, ending in names)})'
+            )
         if not features:
             raise FileNotFoundError(
                 f"'{folder}' needs to hold features, one file '<modality>.npz' per "
@@ -122,7 +127,7 @@ def _read_table(
         value = to_frame(value, None, name)
     if isinstance(value, pd.DataFrame):
         has_index |= not value.index.identical(pd.RangeIndex(len(value)))
-        value, columns = _split_ids(value, item, has_index)
+        value, columns = _split_ids(name, value, item, has_index)
     elif isinstance(value, Mapping):
         value = list(value), list(value.values())
     elif isinstance(value, (Tensor, np.ndarray)) and indexed and value.ndim > 0:
@@ -151,13 +156,21 @@ def _read_table(
 
 
 def _split_ids(
-    frame: pd.DataFrame, item: str | int, has_index: bool
+    name: str, frame: pd.DataFrame, item: str | int, has_index: bool
 ) -> tuple[tuple[Any, Any], Any]:
     r"""Splits a table into its ids and its rows, and returns the names of these."""
     named = [column for column in (item, *ID_COLUMNS) if column in frame.columns]
     has_index &= not isinstance(_first(frame), str)
     if not named and frame.shape[1] > 1 and not has_index:
         named = [frame.columns[0]]
+    elif not named and frame.shape[1] > 1 and frame.index.name is None:
+        first = frame.iloc[:, 0]
+        if all(map(is_integer_dtype, (first, frame.index))) and first.is_unique:
+            raise ValueError(
+                f'{name} need to say where their ids are, since both their index and '
+                f'their column {first.name!r} may be: name it by '
+                f"'item={first.name!r}', or the index by 'rename_axis(\"item_id\")'"
+            )
     if named:
         frame = frame.set_index(named[0])
     is_vector = isinstance(_first(frame), str) or is_list_like(_first(frame))
@@ -197,6 +210,7 @@ def _read_path(path: Any, item: str | int) -> Any:
     r"""Reads a file of features: ids and rows, or a table that holds both."""
     path = osp.expanduser(os.fspath(path))
     stem, ending = osp.splitext(path)
+    ending = ending.lower()
     if ending == '.npz':
         return _read_npz(path)
     if ending != '.npy':
@@ -214,7 +228,7 @@ def _read_path(path: Any, item: str | int) -> Any:
 
 def _read_npy(path: Any) -> Any:
     path = osp.expanduser(os.fspath(path))
-    if not path.endswith('.npy'):
+    if not path.lower().endswith('.npy'):
         return read_ids(path)
     with opened(path) as file, reading(path, "an array, saved via 'numpy.save'"):
         # A map is never larger than its file, whatever the header says:

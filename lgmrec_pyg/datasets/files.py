@@ -35,13 +35,18 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield stack.enter_context(open(path, 'rb'))
 
 
-def starts_with(file: IO[bytes], magic: bytes) -> bool:
-    r"""Returns whether a file starts with some bytes, after spaces and a byte order
-    mark.
+def starts_with(file: IO[bytes], *magic: bytes) -> bool:
+    r"""Returns whether a file starts with some bytes, after a byte order mark, and
+    with spaces before each of them.
     """
-    head = file.read(64)
+    head = file.read(64).removeprefix(b'\xef\xbb\xbf')
     file.seek(0)
-    return head.removeprefix(b'\xef\xbb\xbf').lstrip().startswith(magic)
+    for part in magic:
+        head = head.lstrip()
+        if not head.startswith(part):
+            return False
+        head = head[len(part) :]
+    return True
 
 
 def decompressed(file: IO[bytes]) -> Any:

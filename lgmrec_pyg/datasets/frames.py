@@ -143,7 +143,9 @@ def to_frame(table: Any, columns: Columns | None, name: str) -> pd.DataFrame:
     names = list(dict.fromkeys(columns.values()))
     if table.shape == (0, 0):
         return pd.DataFrame(columns=names)
-    if isinstance(table.columns, pd.RangeIndex) and table.shape[1] == len(names):
+    is_numbered = isinstance(table.columns, pd.RangeIndex)
+    is_numbered &= not {*names} <= {*table.columns}  # Asked for by their numbers.
+    if is_numbered and table.shape[1] == len(names):
         table = table.set_axis(names, axis=1)
     if not {*names}.difference(table.columns).isdisjoint(table.index.names):
         table = table.reset_index()
@@ -201,7 +203,7 @@ def _read_file(
     with reading(path, TEXT):
         text = decompressed(file)
         is_json = starts_with(text, b'{')
-        is_list = starts_with(text, b'[{')
+        is_list = starts_with(text, b'[', b'{')
         records = pd.DataFrame(json.load(text)) if is_list else None
     if records is not None:
         return iter([to_frame(records, columns, f"'{path}'")])

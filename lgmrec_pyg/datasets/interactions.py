@@ -203,8 +203,10 @@ def graph_from_interactions(
         nums = int(val_ratio > 0), int(test_ratio > 0)
         label = leave_one_out_split(pairs, time, seed, *nums)
     else:
-        first, last = split_at or (None, None)
-        begins = split_at and (to_moment(first, time), to_moment(last, time))
+        begins = None
+        if split_at is not None:
+            first, last = split_at
+            begins = to_moment(first, time), to_moment(last, time)
         label = time_split(pairs, time, val_ratio, test_ratio, begins)
     _check_left('split', split, table.select(label == TRAIN))
     data = attach_features(assemble(table, label, new_ids), tables)

@@ -20,6 +20,7 @@ from lgmrec_pyg.graph import (
 )
 from lgmrec_pyg.storage import atomic_write, reading
 
+ADDRESS = re.compile(r' at 0x[0-9a-fA-F]+')
 SUFFIX = '_feat.npy'
 LAYOUT = (
     "An '.inter' file holds the tab-separated columns 'userID', 'itemID' and "
@@ -55,7 +56,8 @@ class MultimodalDataset(InMemoryDataset):
     Users and items without training pairs are kept, and counted in a warning.
 
     The folder is only read. It is processed anew whenever the size or the
-    modification time of a file in it has changed, or :obj:`pre_transform`.
+    modification time of a file in it has changed, or :obj:`pre_transform` (of functions
+    within a transform, the name).
 
     Args:
         root (str): The directory that holds the folder of the dataset.
@@ -143,7 +145,9 @@ class MultimodalDataset(InMemoryDataset):
         stats = [(os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in files]
         version = str(stats)
         if self.pre_transform is not None:
-            version += re.sub(r'(<.*?)\s.*(>)', r'\1\2', str(self.pre_transform))
+            code = getattr(self.pre_transform, '__code__', None)
+            content = '' if code is None else (code.co_code.hex(), code.co_consts)
+            version += ADDRESS.sub('', f'{self.pre_transform}{content}')
         digest = hashlib.sha256(version.encode()).hexdigest()[:8]
         return '_'.join([self.name, *self.modalities, digest]) + '.pt'
 

@@ -113,8 +113,12 @@ def leave_one_out_split(
           time :math:`(|\mathcal{E}|)` *(optional)*
         - **output:** labels :math:`(|\mathcal{E}|)`, which are 0 (training),
           1 (validation) or 2 (test)
+
+    Raises:
+        ValueError: If a time is NaN or infinite.
     """
     key = _draw(edge_index, seed) if time is None else time
+    _check_times(key)
     place, count = _place_from_end(edge_index, key)
     nums = torch.full_like(count, num_val), torch.full_like(count, num_test)
     return _withhold(place, count, *nums)
@@ -151,12 +155,13 @@ def time_split(
 
     Raises:
         ValueError: If the ratios are negative or leave nothing for training, or if
-            the times are not ascending.
+            the times are not ascending, or NaN or infinite.
     """
     check_ratios(val_ratio, test_ratio)
+    _check_times(time)
     label = torch.zeros_like(edge_index[0])
     order, num_pairs = time.sort().values, time.numel()
-    begins: Sequence[Any] = split_at or ()
+    begins: Sequence[Any] = () if split_at is None else split_at
     if split_at is None:
         ratios = val_ratio + test_ratio, test_ratio
         shares = [int(_share(torch.tensor(num_pairs), ratio)) for ratio in ratios]
@@ -165,7 +170,8 @@ def time_split(
         raise ValueError(f"'split_at' needs to hold ascending times (got {split_at})")
     for value, begin in zip((VAL, TEST), begins, strict=True):
         if begin is not None:  # Beside a fraction, integers would be rounded.
-            begin = begin if time.is_floating_point() else math.ceil(begin)
+            exact = time.is_floating_point() or math.isinf(begin)
+            begin = begin if exact else math.ceil(begin)
             label[time >= begin] = value
     for row in edge_index:
         num_nodes = row.bincount().numel()
@@ -179,6 +185,11 @@ def time_split(
             stacklevel=2,
         )
     return label
+
+
+def _check_times(time: Tensor) -> None:
+    if not bool(time.isfinite().all()):
+        raise ValueError("'time' needs to be finite (got NaN or infinite values)")
 
 
 def check_ratios(val_ratio: float, test_ratio: float) -> None:

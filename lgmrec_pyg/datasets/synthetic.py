@@ -107,6 +107,8 @@ class SyntheticMultimodal(InMemoryDataset):
             'missing_share': missing_share,
         }
         sizes |= {name: size for name, size in given.items() if size is not None}
+        if not 0 <= sizes.get('cold_share', 0) <= 0.5:
+            raise ValueError(f"'cold_share' needs to be in [0, 0.5] (got {cold_share})")
         least = MIN_INTERACTIONS * sizes['num_users']
         if sizes['num_interactions'] < least or sizes['num_items'] < MIN_ITEMS:
             needed = f'{MIN_ITEMS} items and {MIN_INTERACTIONS} interactions a user'

@@ -19,9 +19,13 @@ def compress(name: str, pairs: Tensor, size: tuple[int, int]) -> Rows:
         size (Tuple[int, int]): The number of rows and columns.
 
     Raises:
-        ValueError: If an index is out of range.
+        ValueError: If an index is out of range, or they are of another shape.
     """
     pairs = pairs.as_tensor() if isinstance(pairs, EdgeIndex) else pairs
+    if pairs.dim() != 2 or pairs.size(0) != 2:
+        raise ValueError(
+            f"'{name}' needs to be of shape [2, *] (got {list(pairs.size())})"
+        )
     outside = (pairs < 0) | (pairs >= pairs.new_tensor(size).view(2, 1))
     if bool(outside.any()):
         raise ValueError(

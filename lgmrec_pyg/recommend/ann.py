@@ -108,7 +108,8 @@ def ann_topk(
 
     Raises:
         ValueError: If the index holds another number of items, if a number is no
-            positive integer, or if :obj:`exclude` is in another format.
+            positive integer or :obj:`k` more than all items, or if :obj:`exclude` is in
+            another format.
     """
     size = getattr(index, 'numel', type(index).__name__)
     if size != item_emb.size(0):
@@ -116,6 +117,8 @@ def ann_topk(
             f"'index' needs to be a 'KNNIndex' of {item_emb.size(0)} items (got {size})"
         )
     check_counts(k=k, oversample=oversample)
+    if k > size:
+        raise ValueError(f"'k' needs to be at most {size}, all items (got {k})")
     empty = torch.zeros(user_emb.size(0) + 1, dtype=torch.long)
     exclude = (empty, empty[:0]) if exclude is None else exclude
     check_rows(exclude, user_emb.size(0), item_emb.size(0))

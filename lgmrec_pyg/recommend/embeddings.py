@@ -100,10 +100,9 @@ class Embeddings:
                     f'has (got {size})'
                 )
         modes = {module: module.training for module in model.modules()}
-        model.eval()
         try:
             with torch.no_grad():
-                user_emb, item_emb = model.embed(*model_inputs(data))
+                user_emb, item_emb = model.eval().embed(*model_inputs(data))
         finally:
             for module, training in modes.items():  # Without what 'train' draws.
                 module.training = training

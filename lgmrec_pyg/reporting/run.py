@@ -102,8 +102,7 @@ class Run:
         save_model(self.model, path, data=self.graph, metrics=metrics)
         save_graph(self.data, osp.join(path, GRAPH))
         self.recommender.save(osp.join(path, EMBEDDINGS))
-        if len(self.catalogue) > 0:
-            self.catalogue.save(path)
+        self.catalogue.save(path)
         save_json(self.record, osp.join(path, RECORD))
 
     @classmethod

@@ -28,13 +28,13 @@ def dataset_summary(data: HeteroData) -> dict[str, Any]:
     Args:
         data (HeteroData): The multimodal interaction graph.
     """
-    store = data[INTERACTS]
+    store, empty = data[INTERACTS], torch.empty(2, 0)
     return {
         'num_users': data['user'].num_nodes,
         'num_items': data['item'].num_nodes,
         'num_train': training_pairs(data).size(1),
-        'num_val': store.val_edge_label_index.size(1),
-        'num_test': store.test_edge_label_index.size(1),
+        'num_val': store.get('val_edge_label_index', empty).size(1),
+        'num_test': store.get('test_edge_label_index', empty).size(1),
         'modalities': {name: list(data[name].x.size()) for name in modalities(data)},
     }
 

@@ -66,9 +66,10 @@ def add_routes(app: FastAPI, latest: Latest, pool: Pool) -> None:
     @app.get('/card', responses={404: PROBLEMS[404]})
     async def card() -> Card:
         """The card of the model: its class, settings, metrics, and versions."""
-        if latest.snapshot.card is None:
+        card = latest.snapshot.card
+        if card is None:
             raise HTTPException(404, 'The model came without a card')
-        return latest.snapshot.card
+        return card
 
     @app.get('/health')
     async def health() -> Health:

@@ -60,13 +60,13 @@ class Latest:
         r"""Loads the folder if it has changed, and returns whether it has. If that
         goes wrong, the old snapshot stays, until there is another change.
         """
-        signature = signature_of(self.path)
-        if signature == self._seen:
-            return False
-        self._seen = signature
         try:
+            signature = signature_of(self.path)
+            if signature == self._seen:
+                return False
+            self._seen = signature
             self.snapshot = Snapshot(self.path, self.approximate)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # Of any kind: who watches must not end by it.
             logger.error("Keeps the old model, since '%s' failed: %s", self.path, error)
             return False
         logger.info("Loaded '%s' anew", self.path)

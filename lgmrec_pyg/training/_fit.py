@@ -92,12 +92,11 @@ def fit(
             (default: :obj:`1`)
         lr (float, optional): The learning rate of Adam, ignored if
             :obj:`optimizer` is given. (default: :obj:`1e-3`)
-        optimizer (torch.optim.Optimizer, optional): The optimizer.
-            If :obj:`None`, will use a fused
-            :class:`~lgmrec_pyg.training.RowAdam`. (default: :obj:`None`)
+        optimizer (torch.optim.Optimizer, optional): The optimizer. If :obj:`None`, a
+            fused :class:`~lgmrec_pyg.training.RowAdam`. (default: :obj:`None`)
         scheduler (torch.optim.lr_scheduler.LRScheduler, optional): The schedule of
-            the learning rate of :obj:`optimizer`, which needs to be given with it; it
-            steps once an epoch. (default: :obj:`None`)
+            the learning rate of a given :obj:`optimizer`, which steps once an epoch.
+            (default: :obj:`None`)
         max_grad_norm (float, optional): The norm to clip gradients to.
             (default: :obj:`None`)
         monitor (str, optional): The metric to select the best weights by.
@@ -148,9 +147,7 @@ def fit(
     module: Any = getattr(model, '_orig_mod', model)
     optimizer = default_optimizer(module, lr) if optimizer is None else optimizer
     if getattr(scheduler, 'optimizer', optimizer) is not optimizer:
-        raise ValueError(
-            "'scheduler' needs its optimizer to be 'optimizer' (got another)"
-        )
+        raise ValueError("'scheduler' needs to be one of 'optimizer' (got another's)")
     stopper, history, saver = EarlyStopping(patience, mode), History(), None
     step = TrainingStep(module, inputs, optimizer, max_grad_norm, compile)
     if capture:

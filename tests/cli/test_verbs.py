@@ -244,6 +244,18 @@ def test_a_run_is_not_replaced_unless_asked_for(run, capsys):
     assert (run / 'run.json').read_text() == before
     assert lgmrec(*args, '--overwrite') == 0
     assert (run / 'run.json').read_text() != before
+    before = (run / 'run.json').read_text()
+    assert lgmrec('fit', 'typo.csv', '--out', run, '--overwrite') == 1
+    assert (run / 'run.json').read_text() == before
+
+
+def test_another_run_has_no_titles_of_the_old_one(shop, tmp_path):
+    args = ['--user', 'who', '--item', 'what', '--out', tmp_path, '--epochs', 1]
+    args = ['fit', shop / 'clicks.csv', *args, '--no-progress']
+    assert lgmrec(*args, '--catalogue', shop / 'items.csv') == 0
+    assert len(Run.load(tmp_path).catalogue) == 80
+    assert lgmrec(*args, '--overwrite') == 0
+    assert len(Run.load(tmp_path).catalogue) == 0
 
 
 def test_a_killed_run_is_resumed(tmp_path, capsys, monkeypatch):
@@ -273,6 +285,7 @@ WRONG = {
     'epochs': (2, ['fit', 'synthetic-tiny', '--epochs', '0'], "'epochs' needs to be"),
     'number': (2, ['fit', 'synthetic-tiny', '--epochs', 'x'], "'--epochs'"),
     'features': (2, ['fit', 'synthetic', '--features', 'x'], 'needs a table'),
+    'option': (2, ['fit', 'synthetic', '--k-core', '5'], "'--k-core' needs a table"),
     'no run': (1, ['recommend', 'none', '--user', '1'], 'none/embeddings.safetensors'),
     'user': (2, ['recommend', 'RUN', '--user', '777'], 'unknown'),
     'text as user': (2, ['recommend', 'RUN', '--user', 'x'], "'--user' needs to be an"),

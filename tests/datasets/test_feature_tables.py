@@ -199,7 +199,7 @@ def test_read_feature_tables_of_paths(tmp_path: Path) -> None:
             "to be finite (got nan for item 'b' in column 'y')",
         ),
         (pd.DataFrame({'id': ['a', 'b'], 'x': ['1', 'y']}), 'real numbers (could not'),
-        (pd.DataFrame({'x': [1, 2], 'y': ['u', 'v']}), 'real numbers (could not'),
+        (pd.DataFrame({'x': [0.5, 2.5], 'y': ['u', 'v']}), 'real numbers (could not'),
         (pd.DataFrame({'id': ['a'], 'x': ['1,5']}), 'real numbers (could not convert'),
         (pd.DataFrame({'id': ['a'], 'x': ['[1 ... 2]']}), 'real numbers (could not'),
         (pd.DataFrame({'id': ['a', 'b'], 'x': [[1], None]}), 'rows of real numbers'),
@@ -374,3 +374,32 @@ def test_read_feature_tables_of_addresses(tmp_path: Path) -> None:
         address = f'https://127.0.0.1:9/{name}'
         with pytest.raises(DownloadError, match=f"'{address}' could not be reached"):
             read_feature_tables({'text': address})
+
+
+def test_numbers_that_may_be_ids_need_a_name() -> None:
+    frame = pd.DataFrame({'movie': [1, 2, 3], 'x': [0.5, 1.5, 2.5]})
+    for table in (frame, frame[frame.x > 1], frame.set_axis([7, 8, 9])):
+        with pytest.raises(ValueError, match=r"where their ids are.*'item='movie''"):
+            read_feature_tables({'text': table})
+    for options in ({'item': 'movie'}, {'value': frame.set_index('movie')}):
+        value = options.pop('value', frame)
+        ids, x = read_feature_tables({'text': value}, **options)['text']
+        assert (ids.tolist(), x.tolist()) == ([1, 2, 3], [[0.5], [1.5], [2.5]])
+    named = frame.rename_axis('item_id')  # Then the column is a feature.
+    ids, x = read_feature_tables({'text': named})['text']
+    assert (ids.tolist(), x[:, 0].tolist()) == ([0, 1, 2], [1.0, 2.0, 3.0])
+    ids, _ = read_feature_tables({'text': pd.DataFrame(ROWS, index=[7, 9])})['text']
+    assert ids.tolist() == [7, 9]
+
+
+def test_a_folder_may_hold_arrays_with_ids_of_their_own(tmp_path: Path) -> None:
+    np.save(tmp_path / 'image_feat.npy', np.array(ROWS))
+    np.save(tmp_path / 'image_ids.npy', np.array([4, 5]))
+    np.savez(tmp_path / 'text', ids=np.array([6, 7]), x=np.array(ROWS))
+    (tmp_path / 'text.npz').rename(tmp_path / 'text.NPZ')
+    tables = read_feature_tables(tmp_path)
+    found = {name: ids.tolist() for name, (ids, _) in tables.items()}
+    assert found == {'image': [4, 5], 'text': [6, 7]}
+    np.savez(tmp_path / 'image', ids=np.array([4, 5]), x=np.array(ROWS))
+    with pytest.raises(ValueError, match='one file a modality'):
+        read_feature_tables(tmp_path)

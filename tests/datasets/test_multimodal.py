@@ -127,6 +127,28 @@ def test_multimodal_dataset_transforms(tmp_path: Path) -> None:
         assert len(dataset[0].edge_types) == count
 
 
+def test_functions_are_told_apart_by_their_code(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+
+    def doubled(data):
+        data['text'].x = 2 * data['text'].x
+        return data
+
+    def tripled(data):
+        data['text'].x = 3 * data['text'].x
+        return data
+
+    x, twice, thrice = (
+        open_quietly(str(tmp_path), 'shop', pre_transform=function)[0]['text'].x
+        for function in (None, doubled, tripled)
+    )
+    assert torch.equal(twice, 2 * x)
+    assert torch.equal(thrice, 3 * x)
+    tripled.__code__ = doubled.__code__  # As if it had been edited.
+    data = open_quietly(str(tmp_path), 'shop', pre_transform=tripled)[0]
+    assert torch.equal(data['text'].x, 2 * x)
+
+
 class Code:
     def __reduce__(self) -> tuple:
         return eval, ("open('executed', 'w')",)

@@ -1,5 +1,7 @@
 from collections import Counter
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lgmrec_pyg.datasets import (
+    graph_from_interactions,
     k_core,
     leave_one_out_split,
     random_split,
@@ -225,3 +228,30 @@ def test_k_core_errors() -> None:
     for k in (0, '2', 2.5, True):
         with pytest.raises(ValueError, match=rf"'k' needs to be .*\(got {k!r}\)"):
             k_core(to_tensor([(0, 0)]), k)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_times_need_to_be_finite(value: float) -> None:
+    time = torch.tensor([1.0, value, 3.0])
+    for split in (time_split, leave_one_out_split):
+        with pytest.raises(ValueError, match="'time' needs to be finite"):
+            split(pairs_of(3), time)
+
+
+@pytest.mark.parametrize('dtype', [torch.long, torch.double])
+def test_a_split_may_begin_at_any_pair_of_numbers(dtype: torch.dtype) -> None:
+    edge_index, time = torch.zeros(2, 8).long(), torch.arange(8).to(dtype)
+    expected = time_split(edge_index, time, split_at=(4, 6))
+    assert expected.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert torch.equal(
+        time_split(edge_index, time, split_at=np.array([4, 6])), expected
+    )
+    label = time_split(edge_index, time, split_at=(3, float('inf')))
+    assert label.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+    data = graph_from_interactions(
+        pd.DataFrame({'user_id': 0, 'item_id': range(8), 'time': range(8)}),
+        timestamp='time',
+        split='time',
+        split_at=np.array([9, 10]),
+    )
+    assert data['user', 'interacts', 'item'].edge_index.size(1) == 8

@@ -150,6 +150,7 @@ def test_synthetic_multimodal_of_any_size(
     [
         ({'preset': 'huge'}, "'preset' needs to be in ['tiny', 'small', 'baby'] ("),
         ({'num_items': 9}, 'There need to be 10 items and 5 interactions a user at'),
+        ({'cold_share': 0.9}, "'cold_share' needs to be in [0, 0.5] (got 0.9)"),
         ({'num_interactions': 400}, 'There need to be 10 items and 5 interactions a'),
     ],
 )

@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import tarfile
@@ -659,3 +660,19 @@ def test_read_interaction_table_of_parts_by_day(tmp_path: Path) -> None:
     (tmp_path / 'year=2023/month=1/1.csv').write_text('user_id,item_id\n')
     with pytest.raises(FileNotFoundError, match='files of one kind'):
         read_interaction_table(tmp_path)
+
+
+@pytest.mark.parametrize('form', [list, pd.DataFrame, np.array])
+def test_numbers_of_columns_say_which_is_which(form: Any) -> None:
+    rows = form([('i1', 'u1'), ('i2', 'u1'), ('i3', 'u2')])
+    data = graph_from_interactions(rows, user=1, item=0)
+    assert get_ids(data, 'user') == ['u1', 'u2']
+    assert get_ids(data, 'item') == ['i1', 'i2', 'i3']
+
+
+@pytest.mark.parametrize('indent', [None, 2])
+def test_one_list_of_json(tmp_path: Path, indent: int | None) -> None:
+    rows = [{'user_id': f'u{i % 2}', 'item_id': f'i{i}'} for i in range(4)]
+    (tmp_path / 'rows.json').write_text(json.dumps(rows, indent=indent))
+    data = graph_from_interactions(tmp_path / 'rows.json')
+    assert get_ids(data, 'item') == ['i0', 'i1', 'i2', 'i3']

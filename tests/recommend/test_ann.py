@@ -111,6 +111,8 @@ def test_errors(embeddings, monkeypatch):
         build_index(embeddings[1].log())
     with pytest.raises(ValueError, match=r"'k' needs .* \(got 2.0\)"):
         ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 2.0)
+    with pytest.raises(ValueError, match=r"'k' needs to be at most 3000.*\(got 3001"):
+        ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 3001)
     with pytest.raises(ValueError, match=r"'oversample' needs .* \(got 0\)"):
         ann_topk(MIPSKNNIndex(embeddings[1]), *embeddings, 3, oversample=0)
     monkeypatch.setitem(sys.modules, 'faiss', None)

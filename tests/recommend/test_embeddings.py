@@ -99,6 +99,10 @@ def test_from_model_with_another_graph():
         ({'item_ids': ['a', 'b']}, "'item_ids' needs to hold 3 ids"),
         ({'user_ids': ['a', 'a']}, 'each id once'),
         (
+            {'seen': torch.zeros(4, 2).long()},
+            r"'seen' .* of shape \[2, \*\] \(got \[4, 2",
+        ),
+        (
             {'seen': torch.tensor([[0], [3]])},
             r"'seen' needs to hold pairs .* \(got \[0, 3\]\)",
         ),

@@ -35,6 +35,14 @@ def test_dataset_summary():
     }
 
 
+def test_summary_of_a_graph_that_was_not_split():
+    data = SyntheticMultimodal('tiny')[0]
+    for split in ('val', 'test'):
+        del data[INTERACTS][f'{split}_edge_label_index']
+    summary = dataset_summary(data)
+    assert (summary['num_val'], summary['num_test']) == (0, 0)
+
+
 def test_run_record():
     data = SyntheticMultimodal('tiny')[0]
     metrics = [{'Recall@20': 0.1}, {'Recall@20': 0.3}]

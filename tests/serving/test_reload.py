@@ -56,6 +56,28 @@ def test_the_old_snapshot_stays_if_the_new_one_is_damaged(tmp_path, damage, capl
     assert latest.refresh()
 
 
+def test_no_error_ends_the_watch(tmp_path, monkeypatch, caplog):
+    folder, aside = tmp_path / 'run', tmp_path / 'aside'
+    folder.mkdir()
+    latest = Latest(write_checkerboard(folder))
+    folder.rename(aside)
+    folder.write_text('a file in its place')
+    assert not latest.refresh()
+    folder.unlink()
+    aside.rename(folder)
+    write_other(folder)
+
+    def fail(path):
+        raise MemoryError('out of memory')
+
+    monkeypatch.setattr(Recommender, 'load', fail)
+    assert not latest.refresh()
+    monkeypatch.undo()
+    assert caplog.text.count('Keeps the old model') == 2
+    write_checkerboard(folder)
+    assert latest.refresh()
+
+
 def test_a_graph_that_comes_later_serves_new_items(tmp_path):
     write_run(tmp_path)
     (later := tmp_path / 'later').mkdir()

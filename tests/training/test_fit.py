@@ -345,7 +345,7 @@ def test_a_schedule_of_another_optimizer_is_refused():
     scheduler = torch.optim.lr_scheduler.ExponentialLR(other, 0.5)
     sampler = TripletSampler(checkerboard()[0], NUM_USERS, NUM_ITEMS)
     for optimizer in (None, torch.optim.Adam(model.parameters())):
-        with pytest.raises(ValueError, match="'scheduler' needs its optimizer to be"):
+        with pytest.raises(ValueError, match="'scheduler' needs to be one of"):
             fit(model, (1.0,), sampler, optimizer=optimizer, scheduler=scheduler)
 
 
