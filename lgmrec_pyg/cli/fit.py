@@ -17,6 +17,7 @@ from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities
 from lgmrec_pyg.reporting import Catalogue, Run, find_preset, results_table, run_record
 from lgmrec_pyg.reporting.accuracy import popularity, withheld_split
+from lgmrec_pyg.reporting.catalogue import FILE as TITLES
 from lgmrec_pyg.reporting.run import RECORD
 from lgmrec_pyg.sampling import TripletSampler
 from lgmrec_pyg.training import keep_freed_memory
@@ -172,7 +173,7 @@ def fit(
     withheld = withheld_split(data)
     evaluator = None if withheld is None else Evaluator.from_data(data, withheld)
     if overwrite:  # Not before all else is known to be right.
-        for path in (osp.join(out, RECORD), checkpoint):
+        for path in (osp.join(out, RECORD), osp.join(out, TITLES), checkpoint):
             with suppress(FileNotFoundError):
                 os.remove(path)
     setup = time.perf_counter() - start

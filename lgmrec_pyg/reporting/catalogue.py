@@ -4,7 +4,6 @@ import io
 import os
 import os.path as osp
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -84,16 +83,11 @@ class Catalogue:
         return cls.read(found[0]) if found else cls()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        r"""Writes the table to the folder of a run, which an empty one leaves without.
+        r"""Writes the table to the folder of a run.
 
         Args:
             folder (str or os.PathLike): The folder of the run.
         """
-        if len(self) == 0:
-            for name in (FILE, PARQUET):
-                with suppress(FileNotFoundError):
-                    os.remove(osp.join(folder, name))
-            return
         with (
             atomic_write(osp.join(folder, FILE)) as partial,
             open(partial, 'w', encoding='utf-8', newline='') as file,

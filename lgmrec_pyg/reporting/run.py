@@ -102,7 +102,8 @@ class Run:
         save_model(self.model, path, data=self.graph, metrics=metrics)
         save_graph(self.data, osp.join(path, GRAPH))
         self.recommender.save(osp.join(path, EMBEDDINGS))
-        self.catalogue.save(path)
+        if len(self.catalogue) > 0:
+            self.catalogue.save(path)
         save_json(self.record, osp.join(path, RECORD))
 
     @classmethod
