@@ -15,8 +15,9 @@ class SimilarPropagation(Module):
 
     Args:
         modalities (List[str]): The modalities.
-        first_weight (float, optional): The weight :math:`\omega` of the first one;
-            the others share the rest. (default: :obj:`0.1`)
+        first_weight (float, optional): The weight :math:`\omega` of
+            :obj:`"image"`, or of the first modality where there is none; the others
+            share the rest. (default: :obj:`0.1`)
         num_layers (int, optional): The number :math:`L` of layers.
             (default: :obj:`1`)
 
@@ -32,7 +33,8 @@ class SimilarPropagation(Module):
         super().__init__()
         share = (1 - first_weight) / max(1, len(modalities) - 1)
         self.weight = dict.fromkeys(modalities, share)
-        self.weight[modalities[0]] = first_weight if len(modalities) > 1 else 1.0
+        first = 'image' if 'image' in modalities else modalities[0]
+        self.weight[first] = first_weight if len(modalities) > 1 else 1.0
         self.num_layers = num_layers
 
     def reset_parameters(self) -> None:

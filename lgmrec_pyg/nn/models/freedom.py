@@ -39,14 +39,14 @@ class FREEDOM(GraphRecommender):
     Args:
         num_users (int): The number of users.
         num_items (int): The number of items.
-        feature_dims (Dict[str, int]): The feature width of every modality; that
-            of images comes first.
+        feature_dims (Dict[str, int]): The feature width of every modality.
         embedding_dim (int, optional): The embedding size. (default: :obj:`64`)
         num_layers (int, optional): Layers over interactions. (default: :obj:`2`)
         num_similar_layers (int, optional): The number :math:`L` of layers over
             similar items. (default: :obj:`1`)
-        first_weight (float, optional): The weight :math:`\omega` of the first
-            modality; the others share the rest. (default: :obj:`0.1`)
+        first_weight (float, optional): The weight :math:`\omega` of
+            :obj:`"image"`, or of the first modality where there is none; the others
+            share the rest. (default: :obj:`0.1`)
         drop_edge (float, optional): The share of interactions to drop, see
             :class:`~lgmrec_pyg.nn.DegreeDropEdge`. (default: :obj:`0.8`)
         modality_weight (float, optional): :math:`\lambda`.

@@ -1,4 +1,5 @@
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,18 @@ from torch_geometric.nn.module_dict import ModuleDict
 from lgmrec_pyg.graph import MultimodalGraph
 from lgmrec_pyg.nn.item_projection import ItemProjection
 from lgmrec_pyg.nn.models.base import GraphRecommender
-from lgmrec_pyg.nn.models.output import Losses, ModelOutput
+from lgmrec_pyg.nn.models.output import ModelOutput
 from lgmrec_pyg.nn.sampled_attention import SampledAttention
 from lgmrec_pyg.nn.teleport_propagation import TeleportPropagation
+
+
+class MIGGTLosses(NamedTuple):
+    r"""The loss and its terms before weighting, each a scalar."""
+
+    total: Tensor
+    ranking: Tensor
+    unsmooth: Tensor
+    reg: Tensor
 
 
 class MIGGT(GraphRecommender):
@@ -162,7 +172,9 @@ class MIGGT(GraphRecommender):
     def _drop(self, x: Tensor, name: str) -> Tensor:
         return F.dropout(x, self.dropout[name], self.training)
 
-    def loss(self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor) -> Losses:
+    def loss(
+        self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor
+    ) -> MIGGTLosses:
         r"""Computes the loss of a batch of triplets."""
         ranking, (users, _, _) = self.ranking(out, user, pos, neg)
         ranking = ranking * user.numel()
@@ -172,7 +184,7 @@ class MIGGT(GraphRecommender):
         unsmooth = -score.log_softmax(dim=1)[:, 0].sum()
         reg = (out.user.square().sum() + out.item.square().sum()) / 2
         total = ranking + self.unsmooth_weight * unsmooth + self.reg_weight * reg
-        return Losses(total, ranking, unsmooth, reg)
+        return MIGGTLosses(total, ranking, unsmooth, reg)
 
 
 DROPOUT = {

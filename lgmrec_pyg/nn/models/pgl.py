@@ -52,13 +52,13 @@ class PGL(GraphRecommender):
     Args:
         num_users (int): The number of users.
         num_items (int): The number of items.
-        feature_dims (Dict[str, int]): The feature width of every modality; that
-            of images comes first.
+        feature_dims (Dict[str, int]): The feature width of every modality.
         embedding_dim (int, optional): The embedding size of every modality.
             (default: :obj:`64`)
         num_layers (int, optional): Layers over interactions. (default: :obj:`2`)
-        first_weight (float, optional): The weight :math:`\omega` of the first
-            modality; the others share the rest. (default: :obj:`0.1`)
+        first_weight (float, optional): The weight :math:`\omega` of
+            :obj:`"image"`, or of the first modality where there is none; the others
+            share the rest. (default: :obj:`0.1`)
         drop_edge (float, optional): The share of interactions to drop.
             (default: :obj:`0.7`)
         contrast_weight (float, optional): :math:`\lambda`. (default: :obj:`0.0`)

@@ -11,7 +11,7 @@ from references.blocks import (
 )
 
 from lgmrec_pyg.graph import model_inputs
-from lgmrec_pyg.nn import FREEDOM, LightGCN
+from lgmrec_pyg.nn import FREEDOM, PGL, LightGCN
 
 
 @pytest.mark.parametrize('temperature', [None, 0.2])
@@ -102,3 +102,11 @@ def test_similarities_are_needed() -> None:
     model.num_items = 5
     with pytest.raises(ValueError, match=r'11 users and 5 items of the model'):
         model(x_dict, graph)
+
+
+@pytest.mark.parametrize('model', [FREEDOM, PGL])
+def test_first_weight_is_of_images(model) -> None:
+    image_last = model(5, 4, {'text': 3, 'audio': 2, 'image': 6}, first_weight=0.2)
+    assert image_last.similar.weight == {'text': 0.4, 'audio': 0.4, 'image': 0.2}
+    no_image = model(5, 4, {'text': 3, 'audio': 2}, first_weight=0.25)
+    assert no_image.similar.weight == {'text': 0.25, 'audio': 0.75}
