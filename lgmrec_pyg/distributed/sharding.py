@@ -23,8 +23,11 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
     Args:
         model (torch.nn.Module): The whole model, with the same weights in every
             process. :class:`~lgmrec_pyg.nn.LGMRec` and
-            :class:`~lgmrec_pyg.nn.LightGCN` may be shared in every way, others by
-            :obj:`"batch"` alone, unless their class has more in :obj:`shared_by`.
+            :class:`~lgmrec_pyg.nn.LightGCN` may be shared in every way, others of
+            :obj:`lgmrec_pyg.nn` by :obj:`"batch"` alone. A class of your own says so by
+            :obj:`shared_by = ('batch',)`, once the loss that it returns is the *share*
+            of this process: a sum over its part of the batch, or
+            :meth:`lgmrec_pyg.ops.parallel.batch_mean` in place of a mean.
         inputs (Sequence[Any]): The arguments of its forward, see
             :func:`~lgmrec_pyg.graph.model_inputs`.
 
@@ -33,9 +36,14 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
             model cannot be shared this way.
     """
     here = _active()
-    shared_by = getattr(model, 'shared_by', ('batch',))
+    name = type(model).__name__
+    shared_by = getattr(model, 'shared_by', None)
+    if shared_by is None:
+        raise ValueError(
+            f"'{name}' needs to say by 'shared_by' how processes may share it, see the "
+            f"documentation of 'shard' (got none)"
+        )
     if here.by not in shared_by:
-        name = type(model).__name__
         if not shared_by:
             raise ValueError(
                 f"'{name}' cannot be shared by processes: its loss has terms that are "
@@ -45,9 +53,15 @@ def shard(model: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
             f"'{name}' needs to be shared by one of {shared_by} (got {here.by!r})"
         )
     identity = identify_model(model, inputs)
+    settings = dict(getattr(model, 'settings', {}))
+    for name in ('num_users', 'num_items'):
+        if here.by != 'batch' and not here.is_enough(settings[name]):
+            raise ValueError(
+                f"'{name}' needs to leave a part to each of the {here.size} processes "
+                f'(got {settings[name]})'
+            )
     if here.by == 'batch':
         return model, inputs
-    settings = dict(model.settings)
     if here.by == 'columns':
         settings['embedding_dim'], rest = divmod(settings['embedding_dim'], here.size)
         if rest:

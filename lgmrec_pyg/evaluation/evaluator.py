@@ -114,14 +114,17 @@ class Evaluator:
         Raises:
             ValueError: If the graph has no such split.
         """
-        name = f'{split}_edge_label_index'
-        if name not in data[INTERACTS]:
-            raise ValueError(f"'data' needs to hold '{name}' of {INTERACTS} (got none)")
-        known = training_pairs(data)
-        if exclude_val and split != 'val':
-            known = torch.cat([known, data[INTERACTS].val_edge_label_index], dim=1)
+        known, pairs = [training_pairs(data)], data[INTERACTS]
+        excluded = ['val'] if exclude_val and split != 'val' else []
+        for name in (f'{x}_edge_label_index' for x in (*excluded, split)):
+            if name not in pairs:
+                raise ValueError(
+                    f"'data' needs to hold '{name}' of {INTERACTS} (got none)"
+                )
+            known.append(pairs[name])
+        labels = known.pop()
         sizes = data[USER].num_nodes, data[ITEM].num_nodes
-        return cls(data[INTERACTS][name], known, *sizes, **kwargs)
+        return cls(labels, torch.cat(known, dim=1), *sizes, **kwargs)
 
     @property
     def metric_names(self) -> list[str]:
@@ -175,10 +178,15 @@ class Evaluator:
             groups (torch.Tensor or Dict[Any, torch.Tensor]): The number of the group
                 of every user, or a mask over all users by the name of the group.
         """
-        if isinstance(groups, Tensor):
-            groups = {int(group): groups == group for group in groups.unique()}
+        if not isinstance(groups, Mapping):
+            number = self._of_every_user('groups', groups)
+            groups = {int(group): number == group for group in number.unique()}
+        masks = {
+            name: self._of_every_user(f'groups[{name!r}]', mask)
+            for name, mask in groups.items()
+        }
         values, out = self.per_user(user_emb, item_emb), {}
-        for name, mask in groups.items():
+        for name, mask in masks.items():
             row = mask[self.users].nonzero().flatten()
             if row.numel() > 0:
                 out[name] = _mean({key: value[row] for key, value in values.items()})
@@ -190,10 +198,15 @@ class Evaluator:
         than embeddings.
 
         Args:
-            ranking (torch.Tensor): The items ranked for each of :obj:`users`, best
-                first, without those of :obj:`exclude`, in CSR format
-                :obj:`(rowptr, col)`, and filled with :obj:`-1` at the end of a row.
+            ranking (torch.Tensor): The distinct items ranked for each of
+                :obj:`users`, best first, without those of :obj:`exclude`, in CSR
+                format :obj:`(rowptr, col)`, and filled with :obj:`-1` at the end.
         """
+        if ranking.dim() != 2 or ranking.size(0) != self.users.numel():
+            raise ValueError(
+                f"'ranking' needs to have a row for each of the {self.users.numel()} "
+                f"entries of 'users' (got {list(ranking.shape)})"
+            )
         # The metrics flatten users and items into one index, in which -1 would
         # be an item of the previous user.
         ranking = ranking.masked_fill(ranking < 0, self.num_items)
@@ -203,6 +216,15 @@ class Evaluator:
             for name, metric in METRICS.items()
             for k in self.ks
         }
+
+    def _of_every_user(self, name: str, values: Any) -> Tensor:
+        values = torch.as_tensor(values, device=self.users.device)
+        if values.is_floating_point() or values.size() != (self.num_users,):
+            raise ValueError(
+                f"'{name}' needs to hold {self.num_users} integers or booleans, one a "
+                f'user (got {values.dtype} of shape {list(values.shape)})'
+            )
+        return values
 
     def __repr__(self) -> str:
         return (

@@ -37,7 +37,8 @@ def topk(
     .. note::
 
         Scores are computed in single precision at least. Embeddings need to be
-        finite.
+        finite. Of items with equal scores, the C++ loops take those of lower index;
+        chunks take any.
 
     Args:
         user_emb (torch.Tensor): The user embeddings.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lgmrec_pyg.ops.processes import Parallel
 from lgmrec_pyg.storage._reading import reading
-from lgmrec_pyg.storage.tensors import read_tensors, save_tensors
+from lgmrec_pyg.storage.tensors import save_tensors
 
 NEEDS = 'an undamaged part of a checkpoint'
 
@@ -70,12 +70,16 @@ def save_shards(
 
 
 def read_shards(
-    path: str, place: Callable[[str], tuple[Tensor, int | None]], here: Parallel
-) -> tuple[dict[str, Tensor], dict[str, str]]:
+    path: str,
+    metadata: dict[str, str],
+    place: Callable[[str], tuple[Tensor, int | None]],
+    here: Parallel,
+) -> dict[str, Tensor]:
     r"""Reads what :func:`save_shards` saved: the part of this process.
 
     Args:
         path (str): The path of the file.
+        metadata (Dict[str, str]): What it stores besides tensors.
         place (Callable): Maps a name to a tensor like the part that this process
             needs, and to the dimension in which it is one.
         here (Parallel): The processes.
@@ -83,9 +87,8 @@ def read_shards(
     Raises:
         ValueError: If a file is damaged.
     """
-    tensors, metadata = read_tensors(path)
     with reading(path, 'an undamaged checkpoint of several processes'):
-        shards = json.loads(metadata.pop('shards'))
+        shards = json.loads(metadata['shards'])
         folder = osp.join(f'{path}.shards', osp.basename(shards['folder']))
         files = sorted(shards['digests'].items())
     # Each process reads some, and all learn of what one finds.
@@ -107,7 +110,7 @@ def read_shards(
             like, dim = place(name)
             parts[name] = here.as_dtensor(torch.empty_like(like), dim)
         checkpoint.load(parts, storage_reader=storage, process_group=here.group)
-    return tensors | {key: x.to_local() for key, x in parts.items()}, metadata
+    return {key: x.to_local() for key, x in parts.items()}
 
 
 def _is_intact(path: str, expected: str) -> bool:

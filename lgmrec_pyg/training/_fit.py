@@ -8,9 +8,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch_geometric.data import HeteroData
 
-from lgmrec_pyg.evaluation import Evaluator
-from lgmrec_pyg.graph import INTERACTS, model_inputs
-from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.ops.parallel import active
+from lgmrec_pyg.training._arguments import check_positive, check_schedule, read_data
 from lgmrec_pyg.training.checkpoint import Checkpoint
 from lgmrec_pyg.training.early_stopping import EarlyStopping
 from lgmrec_pyg.training.epoch import (
@@ -25,7 +24,7 @@ from lgmrec_pyg.training.history import History
 from lgmrec_pyg.training.identity import identify_run
 from lgmrec_pyg.training.optimizer import default_optimizer
 from lgmrec_pyg.training.step import TrainingStep
-from lgmrec_pyg.training.trainable import Callback, StopTraining, Trainable
+from lgmrec_pyg.training.trainable import Callback, Callbacks, Trainable
 
 
 def fit(
@@ -57,8 +56,8 @@ def fit(
     Every evaluation embeds all users and items once; the last epoch is always
     evaluated.
     Training ends after :obj:`epochs`, after :obj:`patience` evaluations without
-    improvement, or on a keyboard interrupt; in each case the best weights are
-    restored.
+    improvement, or on a keyboard interrupt, which leaves :meth:`fit` as an error where
+    several processes share the training; in each case the best weights are restored.
 
     .. code-block:: python
 
@@ -81,7 +80,9 @@ def fit(
             (default: :obj:`None`)
         validate (Callable, optional): Maps user and item embeddings to metrics,
             *e.g.*, an :class:`~lgmrec_pyg.evaluation.Evaluator`. If :obj:`"auto"`,
-            will evaluate the validation pairs of the graph, if there are any. If
+            will evaluate the validation pairs of the graph, if there are any; processes
+            that hold parts of embeddings need a
+            :class:`~lgmrec_pyg.distributed.ShardedEvaluator`. If
             :obj:`None`, will train for all :obj:`epochs` and keep the last weights,
             for a final model on all interactions. (default: :obj:`"auto"`)
         epochs (int, optional): The maximum number of epochs.
@@ -95,8 +96,8 @@ def fit(
         optimizer (torch.optim.Optimizer, optional): The optimizer. If :obj:`None`, a
             fused :class:`~lgmrec_pyg.training.RowAdam`. (default: :obj:`None`)
         scheduler (torch.optim.lr_scheduler.LRScheduler, optional): The schedule of
-            the learning rate of a given :obj:`optimizer`, which steps once an epoch.
-            (default: :obj:`None`)
+            the learning rate of a given :obj:`optimizer`, which steps once an epoch,
+            without a metric. (default: :obj:`None`)
         max_grad_norm (float, optional): The norm to clip gradients to.
             (default: :obj:`None`)
         monitor (str, optional): The metric to select the best weights by.
@@ -130,24 +131,21 @@ def fit(
         OSError: If :obj:`checkpoint` cannot be written.
         TypeError: If there is no :obj:`sampler`, nor a graph to make one from.
         ValueError: If a number is not positive, if :obj:`scheduler` is of another
-            optimizer, if :obj:`validate` does not report :obj:`monitor`, or if
-            :obj:`checkpoint` is damaged or of another run.
+            optimizer or needs a metric, if :obj:`validate` does not report
+            :obj:`monitor`, or if :obj:`checkpoint` is damaged or of another run.
     """
-    inputs, sampler, evaluator = _from_data(inputs, sampler, validate)
+    check_positive(epochs=epochs, eval_every=eval_every, max_grad_norm=max_grad_norm)
+    check_positive(checkpoint_every=checkpoint_every)
+    inputs, sampler, evaluator = read_data(inputs, sampler, validate)
     if hasattr(sampler, 'check_hops'):
         sampler.check_hops(model)
-    names = ('epochs', 'eval_every', 'checkpoint_every')
-    for name, value in zip(names, (epochs, eval_every, checkpoint_every), strict=True):
-        if value <= 0:
-            raise ValueError(f"'{name}' needs to be a positive integer (got {value})")
     if resume and checkpoint is None:
         raise ValueError("'resume' needs 'checkpoint', the path of a file (got None)")
     check_monitor(monitor, getattr(evaluator, 'metric_names', [monitor]))
     compile = compile or hasattr(model, '_orig_mod')  # noqa: A001
     module: Any = getattr(model, '_orig_mod', model)
     optimizer = default_optimizer(module, lr) if optimizer is None else optimizer
-    if getattr(scheduler, 'optimizer', optimizer) is not optimizer:
-        raise ValueError("'scheduler' needs to be one of 'optimizer' (got another's)")
+    check_schedule(optimizer, scheduler, capture)
     stopper, history, saver = EarlyStopping(patience, mode), History(), None
     step = TrainingStep(module, inputs, optimizer, max_grad_norm, compile)
     if capture:
@@ -161,8 +159,8 @@ def fit(
         parts = module, optimizer, scheduler, sampler, stopper
         saver = Checkpoint(fspath(checkpoint), run, *parts)
         history = saver.start(resume)
-    for callback in callbacks:
-        callback.on_fit_start(history)
+    calls = Callbacks(callbacks)
+    calls.on_fit_start(history)
     evaluate = None
     if evaluator is not None:
         evaluate = partial(evaluate_epoch, module, inputs, evaluator, monitor)
@@ -172,7 +170,7 @@ def fit(
         initial=history.epochs_run,
         total=epochs,
     )
-    history.stopped_by = 'epochs'
+    history.stopped_by = 'patience' if stopper.should_stop else 'epochs'
     try:
         for epoch in bar:
             train_epoch(step, sampler, history, progress)
@@ -184,17 +182,20 @@ def fit(
             if saver is not None and (is_last or epoch % checkpoint_every == 0):
                 saver.save(history)
             bar.set_postfix(_summary(history, stopper, monitor), refresh=False)
-            if _is_stopped_by(callbacks, history):
+            if calls.stop_after_epoch(history):
                 history.stopped_by = 'callback'
                 break
             if stopper.should_stop:
+                history.stopped_by = 'patience'
                 break
         # Not in the checkpoint, for a run of more epochs has no such evaluation.
         if evaluate is not None and history.eval_epochs[-1:] != [history.epochs_run]:
             evaluate(history, stopper)
-        if stopper.should_stop:
-            history.stopped_by = 'patience'
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # Other processes would wait for one that leaves an epoch by itself.
+        if not isinstance(error, KeyboardInterrupt) or active() is not None:
+            calls.on_fit_error(history, error)
+            raise
         history.stopped_by = 'interrupt'
     finally:
         bar.close()
@@ -203,43 +204,12 @@ def fit(
         module.eval()
     if history.metrics and history.best_epoch == 0:
         warnings.warn(
-            f"'{monitor}' was NaN in all {len(history.metrics)} evaluations: the model "
-            f'keeps its last weights',
+            f"'{monitor}' was NaN or {stopper.best_value} in all "
+            f'{len(history.metrics)} evaluations: the model keeps its last weights',
             stacklevel=2,
         )
-    for callback in callbacks:
-        callback.on_fit_end(history)
+    calls.on_fit_end(history)
     return history
-
-
-def _from_data(
-    inputs: HeteroData | Sequence[Any],
-    sampler: Batches | None,
-    validate: Validate | str | None,
-) -> tuple[Sequence[Any], Batches, Any]:
-    data: Any = None
-    if isinstance(inputs, HeteroData):
-        data, inputs = inputs, getattr(sampler, 'inputs', None) or model_inputs(inputs)
-        sampler = TripletSampler.from_data(data) if sampler is None else sampler
-    if not isinstance(inputs, (tuple, list)) or sampler is None:
-        raise TypeError(
-            f"'inputs' needs to be a graph, or the arguments of the model's forward "
-            f"together with a 'sampler' (got '{type(inputs).__name__}')"
-        )
-    if isinstance(validate, str):
-        has_val = data is not None and 'val_edge_label_index' in data[INTERACTS]
-        has_val = has_val and data[INTERACTS].val_edge_label_index.size(1) > 0
-        validate = Evaluator.from_data(data, 'val') if has_val else None
-    return inputs, sampler, validate
-
-
-def _is_stopped_by(callbacks: Sequence[Callback], history: History) -> bool:
-    try:
-        for callback in callbacks:
-            callback.on_epoch_end(history)
-    except StopTraining:
-        return True
-    return False
 
 
 def _summary(history: History, stopper: EarlyStopping, monitor: str) -> dict[str, str]:

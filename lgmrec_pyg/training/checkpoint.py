@@ -21,6 +21,7 @@ from lgmrec_pyg.training.identity import IMPLEMENTATION
 FORMAT, VERSION = 'lgmrec_pyg.checkpoint', '4'
 ADVICE = 'remove it to start anew, or use another path'
 NEEDS = f'an undamaged checkpoint of version {VERSION}: {ADVICE}'
+_HOW = {True: "within 'parallel'", False: 'in one process'}
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Checkpoint:
     number generators, early stopping and history.
 
     The generators are those of PyTorch, on CPU and on CUDA devices, and
-    :obj:`sampler.generator`; training uses no others.
+    :obj:`sampler.generator`; training uses no others. Processes that share the training
+    draw alike, each on its own device, so that the state of one is that of all.
     """
 
     path: str
@@ -83,19 +85,25 @@ class Checkpoint:
 
     def restore(self) -> History:
         r"""Restores the state of the file, and returns the history up to it."""
+        here = active()
         with reading(self.path, NEEDS):
-            here = active()
-            if here is None:
-                tensors, metadata = read_tensors(self.path)
-            else:
-                tensors, metadata = read_shards(self.path, self._place, here)
+            tensors, metadata = read_tensors(self.path)
             kind = metadata.get('format'), metadata.get('version')
             if kind != (FORMAT, VERSION):
                 raise ValueError(f'it is {kind}')
             state = json.loads(metadata['state'])
             run = dict(state['run'])
+        is_shared = 'shards' in metadata
+        if is_shared != (here is not None):
+            raise ValueError(
+                f"'{self.path}' is a checkpoint of training {_HOW[is_shared]}, and can "
+                f'be continued {_HOW[is_shared]} only (got a run {_HOW[not is_shared]})'
+            )
         needs = f"'{self.path}' needs to be a checkpoint of the same run"
         check_same(run, self.run, needs, ADVICE)
+        if here is not None:
+            with reading(self.path, NEEDS):
+                tensors |= read_shards(self.path, metadata, self._place, here)
         with reading(self.path, NEEDS):
             return self._restore(state, tensors)
 
@@ -138,8 +146,11 @@ class Checkpoint:
     def _generators(self) -> Iterator[tuple[str, Generator]]:
         yield 'cpu', torch.default_generator
         if torch.cuda.is_available() and torch.cuda.is_initialized():
-            for i, generator in enumerate(torch.cuda.default_generators):
-                yield f'cuda/{i}', generator
+            generators = torch.cuda.default_generators
+            if active() is not None:
+                yield 'cuda', generators[torch.cuda.current_device()]
+            else:
+                yield from ((f'cuda/{i}', x) for i, x in enumerate(generators))
         own = getattr(self.sampler, 'generator', None)
         if isinstance(own, Generator):
             yield 'sampler', own

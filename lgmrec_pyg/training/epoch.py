@@ -25,7 +25,8 @@ def train_epoch(
     step.model.train()
     bar = progress_bar(sampler, disable=None if progress else True, leave=False)
     losses = [
-        step(*batch) if isinstance(batch, tuple) else step(batch) for batch in bar
+        step(*batch) if isinstance(batch, (tuple, list)) else step(batch)
+        for batch in bar
     ]
     history.losses.append(_mean(losses, history.epochs_run + 1))
     history.train_seconds.append(time.perf_counter() - start)

@@ -10,7 +10,8 @@ from lgmrec_pyg.storage.digest import VALUES, attributes, digest
 
 # How an optimizer computes, which may be on another device, and not what.
 IMPLEMENTATION = ('fused', 'foreach', 'capturable', 'differentiable')
-COURSE = ('last_epoch', '_step_count', '_last_lr')
+COURSE = ('last_epoch', '_step_count', '_last_lr', 'T_cur', 'T_i')
+MOMENTUM = ('betas', 'momentum')
 
 
 def identify_run(
@@ -43,11 +44,11 @@ def identify_run(
     out['sampler.generator'] = getattr(sampler, 'generator', None) is not None
     for i, group in enumerate(optimizer.param_groups):
         ignored = {*IMPLEMENTATION, 'params', 'lr' if 'initial_lr' in group else ''}
+        ignored |= set(MOMENTUM if 'max_momentum' in group else ())  # It cycles.
         for name in group.keys() - ignored:
             out[f'optimizer[{i}].{name}'] = _plain(group[name])
     if scheduler is not None:
-        state = scheduler.state_dict()
-        out['schedule'] = digest({k: x for k, x in state.items() if k not in COURSE})
+        out['schedule'] = digest(_without_course(scheduler.state_dict()))
     validate = getattr(validate, 'whole', validate)
     if isinstance(validate, Evaluator):
         state = dict(vars(validate))
@@ -98,6 +99,14 @@ def _model_entries(model: Any) -> Iterator[tuple[str, Any]]:
         yield f'weights.{name}', f'{weight.dtype} of shape {list(weight.shape)}'
     # Dictionaries compare equal in any order, but optimizers count by position.
     yield 'order of weights', digest(list(weights))
+
+
+def _without_course(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_course(x) for k, x in value.items() if k not in COURSE}
+    if isinstance(value, (list, tuple)):
+        return [_without_course(x) for x in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

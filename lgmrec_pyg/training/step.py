@@ -57,6 +57,7 @@ class TrainingStep:
         if len(batch) == 1:
             inputs, batch = model_inputs(batch[0]), triplets(batch[0])
         self.optimizer.zero_grad()
+        self.model.zero_grad()  # Weights that are not optimized have gradients, too.
         processes = active()
         if processes is not None:
             if processes.by == 'rows' and inputs is not self.inputs:

@@ -1,7 +1,10 @@
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from lgmrec_pyg.ops.parallel import active
 from lgmrec_pyg.training.history import History
 
 
@@ -25,7 +28,8 @@ class StopTraining(Exception):  # noqa: N818
 class Callback:
     r"""Takes part in :meth:`fit`, *e.g.*, to log a run (see :class:`Logger`) or to
     prune it. Any method may be left out. Errors leave :meth:`fit`, once the best
-    weights are restored; :class:`StopTraining` after an epoch ends the run.
+    weights are restored; :class:`StopTraining` after an epoch ends the run, once all
+    callbacks were called, and in all processes that share it.
 
     .. code-block:: python
 
@@ -56,3 +60,48 @@ class Callback:
         Args:
             history (History): The course of the run.
         """
+
+    def on_fit_error(self, history: History, error: BaseException) -> None:
+        r"""Called instead of :meth:`on_fit_end` if training ends in an error.
+
+        Args:
+            history (History): The course of the run so far.
+            error (BaseException): The error, which then leaves :meth:`fit`.
+        """
+
+
+class Callbacks:
+    r"""Several callbacks, each of which is called whatever others raise.
+
+    Args:
+        callbacks (Sequence[Callback]): The callbacks, in their order.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self._callbacks = list(callbacks)
+
+    def on_fit_start(self, history: History) -> None:
+        for callback in self._callbacks:
+            callback.on_fit_start(history)
+
+    def stop_after_epoch(self, history: History) -> bool:
+        r"""Calls all, and returns whether one of them, of any process, ends the run."""
+        stops = 0
+        for callback in self._callbacks:
+            try:
+                callback.on_epoch_end(history)
+            except StopTraining:
+                stops += 1
+        here = active()
+        return (stops if here is None else here.total(stops, 'cpu')) > 0
+
+    def on_fit_end(self, history: History) -> None:
+        self._call_all('on_fit_end', history)
+
+    def on_fit_error(self, history: History, error: BaseException) -> None:
+        self._call_all('on_fit_error', history, error)
+
+    def _call_all(self, name: str, *args: Any) -> None:
+        with ExitStack() as stack:
+            for callback in reversed(self._callbacks):
+                stack.callback(getattr(callback, name), *args)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from parallel_runs import RESUMED, train_together
+from parallel_runs import RESUMED, build, model_inputs, options, train_together
 from safetensors import safe_open
 
 from lgmrec_pyg.storage.tensors import load_tensors
+from lgmrec_pyg.training import fit
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,9 +112,35 @@ def test_a_killed_save_leaves_the_checkpoint_of_before(tmp_path, mesh, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr('lgmrec_pyg.storage.sharded.save_tensors', die)
-        run(2, **given)
+        with pytest.raises(KeyboardInterrupt):  # Others could wait for this process.
+            run(2, **given)
     shards = tmp_path / 'run.safetensors.shards'
     assert sorted(x.name for x in shards.iterdir()) == ['1', '2']
     weights, expected = run(3, **given), run(3, 'whole')
     assert all(weights[key].equal(x) for key, x in expected.items())
     assert [x.name for x in shards.iterdir()] == ['3']
+
+
+def test_a_checkpoint_of_one_process_is_no_damage(tmp_path, mesh):
+    def alone(epochs, path):
+        model, data, sampler, evaluator = build('no modality')
+        given = {'checkpoint': tmp_path / path, 'resume': True}
+        given |= options('no modality') | {'epochs': epochs}
+        fit(model, model_inputs(data), sampler, evaluator, **given)
+
+    def together(epochs, path):
+        given = {'checkpoint': tmp_path / path, 'resume': True, 'epochs': epochs}
+        train_together('no modality', 'batch', mesh, tmp_path, **given)
+
+    alone(1, 'one')
+    message = "'{}' is a checkpoint of training {}, and .* \\(got a run {}\\)"
+    ways = 'in one process', "within 'parallel'"
+    with pytest.raises(ValueError, match=message.format(tmp_path / 'one', *ways)):
+        together(2, 'one')
+    together(1, 'shared')
+    with pytest.raises(
+        ValueError, match=message.format(tmp_path / 'shared', *ways[::-1])
+    ):
+        alone(2, 'shared')
+    alone(2, 'one')
+    together(2, 'shared')

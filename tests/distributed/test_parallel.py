@@ -59,6 +59,37 @@ def test_columns_are_shared_evenly(mesh):
     assert active() is None
 
 
+def test_a_model_says_how_it_may_be_shared(mesh):
+    class Own(torch.nn.Module):
+        pass
+
+    with parallel(mesh), pytest.raises(ValueError, match=r"'Own' needs to say by 's"):
+        shard(Own(), ())
+    Own.shared_by = ('batch',)
+    with parallel(mesh):
+        assert shard(Own(), ())[1] == ()
+
+
+@pytest.mark.parametrize('by', ['columns', 'rows'])
+def test_every_process_needs_a_part(mesh, by):
+    model = nn.LightGCN(5, 7, {})
+    with parallel(mesh, by) as here:
+        here.size = 4
+        with pytest.raises(ValueError, match=r"'num_users' .* 4 processes \(got 5\)"):
+            shard(model, ())
+
+
+@pytest.mark.parametrize('by', ['columns', 'rows'])
+def test_parts_of_embeddings_are_not_ranked_as_if_whole(mesh, by):
+    model, data, sampler, evaluator = build('paper')
+    with parallel(mesh, by):
+        own, inputs = shard(model, model_inputs(data))
+        with pytest.raises(ValueError, match=r"a 'ShardedEvaluator' .* 'Evaluator'\)"):
+            fit(own, inputs, sampler, evaluator)
+        with pytest.raises(ValueError, match=r"a 'ShardedEvaluator'"):
+            fit(own, data)
+
+
 def test_one_process_is_like_none(mesh, tmp_path):
     model, data, sampler, evaluator = build('paper')
     alone = fit(model, model_inputs(data), sampler, evaluator, **options('paper'))

@@ -142,6 +142,13 @@ def test_metrics_of_every_user_and_of_groups():
         assert groups[name] == pytest.approx(expected, abs=1e-6)
     numbered = evaluator.per_group(user_emb, item_emb, few.long() + 3)
     assert numbered[4]['MAP@3'] == groups['cold']['MAP@3']
+    array = evaluator.per_group(user_emb, item_emb, {'cold': few.numpy()})
+    assert array['cold']['MAP@3'] == groups['cold']['MAP@3']
+    for wrong, name in ((few[1:], 'groups'), (few.float(), 'groups')):
+        with pytest.raises(ValueError, match=rf"'{name}' needs to hold 40 integers"):
+            evaluator.per_group(user_emb, item_emb, wrong)
+    with pytest.raises(ValueError, match=r"groups\['cold'\].*\(got torch.bool of sh"):
+        evaluator.per_group(user_emb, item_emb, {'cold': few[1:]})
 
 
 def test_metrics_of_other_rankings():
@@ -150,6 +157,10 @@ def test_metrics_of_other_rankings():
     out = evaluator.of_ranking(torch.tensor([[1, 2], [1, -1]]))
     assert out['Recall@2'].tolist() == [1.0, 0.5]
     assert out['Precision@2'].tolist() == [0.5, 0.5]
+    for shape in ((3, 2), (1, 2), (2,)):
+        ranking = torch.zeros(shape, dtype=torch.long)
+        with pytest.raises(ValueError, match=r"'ranking' .* 2 entries of 'users'"):
+            evaluator.of_ranking(ranking)
 
 
 def test_errors():
@@ -188,6 +199,9 @@ def test_from_data(exclude_val):
     val = Evaluator.from_data(data, 'val', exclude_val=exclude_val)
     assert val(*embeddings)['Recall@50'] > 0
 
+    del data[INTERACTS].val_edge_label_index
+    with pytest.raises(ValueError, match="'data' needs to hold 'val_edge_label"):
+        Evaluator.from_data(data, exclude_val=True)
     del data[INTERACTS].test_edge_label_index
     with pytest.raises(ValueError, match="'data' needs to hold 'test_edge_label"):
         Evaluator.from_data(data)

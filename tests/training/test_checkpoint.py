@@ -82,6 +82,43 @@ def test_an_interrupted_schedule_continues(tmp_path, name):
             run(**kwargs | {'scheduler': SCHEDULES[other]})
 
 
+CYCLES = {
+    'restarts': lambda x: lr_scheduler.CosineAnnealingWarmRestarts(x, 3),
+    'one cycle': lambda x: lr_scheduler.OneCycleLR(x, 0.1, total_steps=8),
+    'together': lambda x: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(x, 0.5, 2), lr_scheduler.ExponentialLR(x, 0.9)]
+    ),
+}
+
+
+@pytest.mark.parametrize('name', [*SCHEDULES, *CYCLES])
+def test_the_same_objects_continue_a_run(tmp_path, name):
+    def build():
+        torch.manual_seed(0)
+        data = irregular_graph(dtype=torch.float32)
+        model = LGMRec.from_data(data, embedding_dim=4)
+        optimizer = torch.optim.Adam(model.parameters(), 0.1)
+        scheduler = (SCHEDULES | CYCLES)[name](optimizer)
+        sampler = TripletSampler(data[INTERACTS].edge_index, 11, 9, batch_size=10)
+        given = {'optimizer': optimizer, 'scheduler': scheduler}
+        return (
+            model,
+            (model, inputs_of(data, 'edge_index', torch.float32), sampler),
+            given,
+        )
+
+    def train(arguments, validate, given, **kwargs):
+        fit(*arguments, validate, epochs=6, progress=False, **given, **kwargs)
+
+    whole, arguments, given = build()
+    train(arguments, Validate(), given)
+    model, arguments, given = build()
+    given |= {'checkpoint': tmp_path / 'run', 'resume': True}
+    train(arguments, Validate(at=4), given)
+    train(arguments, Validate(), given)
+    assert equal(model.state_dict(), whole.state_dict())
+
+
 def test_a_finished_run_returns_at_once(tmp_path):
     for kwargs in ({'epochs': 3}, {'patience': 1, 'epochs': 100}):
         kwargs['checkpoint'] = tmp_path / f'run {len(kwargs)}'

@@ -190,10 +190,17 @@ def test_progress_bar(capfd):
     assert 'best=' in err
 
 
-@pytest.mark.parametrize('argument', ['epochs', 'eval_every', 'patience'])
+@pytest.mark.parametrize(
+    'argument', ['epochs', 'eval_every', 'patience', 'max_grad_norm']
+)
 def test_arguments_need_to_be_positive(argument):
     with pytest.raises(ValueError, match=rf"'{argument}' .* \(got 0\)"):
         run(**{argument: 0})
+
+
+def test_only_auto_validates_on_the_graph():
+    with pytest.raises(ValueError, match=r"'validate' .* or None \(got 'test'\)"):
+        run('test')
 
 
 def test_unknown_monitor():
@@ -266,7 +273,8 @@ def test_lower_values_may_be_better():
 
 def test_metrics_that_are_always_nan_keep_the_last_weights():
     script = Script(*3 * [float('nan')])
-    with pytest.warns(UserWarning, match="'Recall@20' was NaN in all 3 evaluations"):
+    message = "'Recall@20' was NaN or -inf in all 3 evaluations"
+    with pytest.warns(UserWarning, match=message):
         model, history = run(script, epochs=3)
     assert history.best_epoch == 0
     assert torch.equal(model.user, script.seen[-1])
@@ -292,6 +300,9 @@ class Record(Callback):
     def on_fit_end(self, history):
         self.ends.append((history.epochs_run, history.stopped_by))
 
+    def on_fit_error(self, history, error):
+        self.ends.append((history.epochs_run, type(error)))
+
 
 def test_callbacks():
     record = Record()
@@ -306,6 +317,51 @@ def test_callbacks_may_stop_a_run():
     assert record.ends == [(3, 'callback')]
     assert history.eval_epochs == [2, 3]
     assert torch.equal(model.user, script.seen[0])
+
+
+def test_all_callbacks_see_the_last_epoch_and_the_end():
+    records = Record(stop_at=2), Record()
+    run(Script(0.2, 0.1), callbacks=records)
+    assert [x.epochs for x in records] == 2 * [[(1, 1), (2, 2)]]
+
+    class Broken(Callback):
+        def on_fit_end(self, history):
+            raise RuntimeError
+
+    record = Record()
+    with pytest.raises(RuntimeError):
+        run(Script(0.2), epochs=1, callbacks=[Broken(), record, Broken()])
+    assert record.ends == [(1, 'epochs')]
+
+
+def test_what_ended_a_run_is_not_changed_by_its_last_evaluation():
+    script, options = Script(0.3, 0.2), {'eval_every': 3, 'patience': 1}
+    _, history = run(script, callbacks=[Record(stop_at=4)], **options)
+    assert (history.eval_epochs, history.stopped_by) == ([3, 4], 'callback')
+    _, history = run(Script(0.3, 0.2), epochs=4, **options)
+    assert history.stopped_by == 'epochs'
+
+
+def test_errors_are_told_to_callbacks():
+    record = Record()
+    with pytest.raises(RuntimeError, match='disk'):
+        run(Script(0.2, RuntimeError('disk')), callbacks=[record])
+    assert record.ends == [(2, RuntimeError)]
+    record = Record()
+    run(Script(0.2, KeyboardInterrupt()), callbacks=[record])
+    assert record.ends == [(2, 'interrupt')]
+
+
+def test_batches_may_be_lists():
+    class Lists(TripletSampler):
+        def __iter__(self):
+            return map(list, super().__iter__())
+
+    torch.manual_seed(0)
+    model = MatrixFactorization()
+    sampler = Lists(checkerboard()[0], NUM_USERS, NUM_ITEMS, batch_size=10)
+    history = fit(model, (1.0,), sampler, None, epochs=2, lr=0.05, progress=False)
+    assert history.losses == run(epochs=2)[1].losses
 
 
 def test_errors_of_callbacks_leave_the_best_weights():
@@ -337,6 +393,18 @@ def test_the_learning_rate_follows_its_schedule():
         progress=False,
     )
     assert rates == pytest.approx([1.0, 0.1, 0.1, 0.01])
+
+
+def test_schedules_that_would_not_work_are_refused():
+    model = MatrixFactorization()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    options = {'optimizer': optimizer, 'epochs': 1}
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    with pytest.raises(ValueError, match=r"step by epochs \(got 'ReduceLROnPlateau'"):
+        run(scheduler=scheduler, **options)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    with pytest.raises(ValueError, match=r'are tensors \(got \[1.0\]\)'):
+        run(scheduler=scheduler, capture=True, **options)
 
 
 def test_a_schedule_of_another_optimizer_is_refused():

@@ -3,7 +3,7 @@ import struct
 import sys
 
 import pytest
-from small_runs import run
+from small_runs import Validate, run
 
 from lgmrec_pyg.training import (
     Callback,
@@ -120,6 +120,44 @@ def test_mlflow_reads_what_was_logged(tmp_path, monkeypatch):
         assert [(x.step, x.value) for x in history] == values
     best = max(x for _, x in metrics)
     assert found.data.metrics['best/Recall_at_20'] == pytest.approx(best)
+
+
+def fail():
+    raise RuntimeError('out of memory')
+
+
+def test_mlflow_ends_runs_that_failed_and_goes_on_with_them(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip('mlflow')
+    monkeypatch.setenv('MLFLOW_ALLOW_FILE_STORE', 'true')
+    place, path = (tmp_path / 'runs').as_uri(), tmp_path / 'run.safetensors'
+    given = {'epochs': 4, 'checkpoint': path, 'resume': True}
+    log = MLflowLogger(SETTINGS, 'shop', tracking_uri=place)
+    with pytest.raises(RuntimeError):
+        run(Validate(3, fail), callbacks=[log], **given)
+    client = mlflow.MlflowClient(place)
+    found = client.get_run(log.run_id)
+    assert (found.info.status, found.data.tags['stopped_by']) == (
+        'FAILED',
+        'RuntimeError',
+    )
+    other = MLflowLogger(SETTINGS, 'shop', tracking_uri=place, run_id=log.run_id)
+    _, course, _ = run(callbacks=[other], **given)
+    assert client.get_run(log.run_id).info.status == 'FINISHED'
+    history = client.get_metric_history(log.run_id, 'loss/total')
+    assert [(x.step, x.value) for x in history] == expected(course)[0]
+    number = client.get_experiment_by_name('shop').experiment_id
+    assert len(client.search_runs([number])) == 1
+
+
+def test_a_run_of_wandb_ends_with_its_error(tmp_path):
+    pytest.importorskip('wandb')
+    given = {'project': 'shop', 'dir': str(tmp_path), 'mode': 'offline'}
+    logs = [WandbLogger({'lr': lr}, **given) for lr in (1, 2)]
+    with pytest.raises(RuntimeError):
+        run(Validate(2, fail), callbacks=logs[:1])
+    run(epochs=1, callbacks=logs[1:])
+    assert logs[0].run.id != logs[1].run.id
+    assert logs[1].run.config['lr'] == 2
 
 
 def records_of(content):

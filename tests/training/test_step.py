@@ -51,6 +51,16 @@ def test_gradients_are_clipped() -> None:
     assert float(torch.stack(changes).norm()) == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_gradients_of_weights_that_are_not_optimized_do_not_add_up() -> None:
+    model, inputs = build()
+    optimizer = torch.optim.SGD([model.user_embedding.weight], lr=0.0)
+    step = TrainingStep(model, inputs, optimizer)
+    step(*BATCH)
+    expected = model.item_embedding.weight.grad.clone()
+    step(*BATCH)
+    assert torch.equal(model.item_embedding.weight.grad, expected)
+
+
 def test_capture_needs_a_gpu() -> None:
     model, inputs = build()
     optimizer = torch.optim.Adam(model.parameters())

@@ -8,7 +8,8 @@ class Logger(Callback):
     r"""Writes the loss terms of every epoch, and the metrics of every evaluation, as
     soon as they are there. A subclass says where to, in :meth:`write`, and may extend
     the methods of :class:`~lgmrec_pyg.training.Callback`. A run that is resumed goes
-    on where it was.
+    on from its checkpoint: epochs after it, and an evaluation that came after the last
+    epoch, are written once more.
 
     .. code-block:: python
 

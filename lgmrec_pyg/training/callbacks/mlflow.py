@@ -25,6 +25,9 @@ class MLflowLogger(Logger):
             one. (default: :obj:`None`)
         tracking_uri (str, optional): Where to. If :obj:`None`, will go where MLflow
             goes. (default: :obj:`None`)
+        run_id (str, optional): The run to go on with, for one that is resumed; that of
+            a logger is its :obj:`run_id`. If :obj:`None`, starts one.
+            (default: :obj:`None`)
 
     Raises:
         ImportError: If :obj:`mlflow` is not installed.
@@ -36,6 +39,7 @@ class MLflowLogger(Logger):
         experiment: str = 'lgmrec_pyg',
         name: str | None = None,
         tracking_uri: str | None = None,
+        run_id: str | None = None,
     ) -> None:
         super().__init__(settings)
         try:
@@ -45,11 +49,15 @@ class MLflowLogger(Logger):
                 "'MLflowLogger' needs mlflow: pip install mlflow-skinny"
             ) from error
         self._experiment, self._name = experiment, name
+        self._goes_on_with, self.run_id = run_id, run_id
         self.client: Any = MlflowClient(tracking_uri)
 
     def on_fit_start(self, history: History) -> None:
-        r"""Starts the run."""
+        r"""Starts the run, or goes on with it."""
         super().on_fit_start(history)
+        if self._goes_on_with is not None:
+            self.client.update_run(self.run_id, status='RUNNING')
+            return
         found = self.client.get_experiment_by_name(self._experiment)
         number = (
             self.client.create_experiment(self._experiment)
@@ -73,6 +81,11 @@ class MLflowLogger(Logger):
         for name, value in history.best_metrics.items():
             self.client.log_metric(self.run_id, f'best/{_as_name(name)}', value)
         self.client.set_terminated(self.run_id)
+
+    def on_fit_error(self, history: History, error: BaseException) -> None:
+        r"""Finishes the run as one that failed."""
+        self.client.set_tag(self.run_id, 'stopped_by', type(error).__name__)
+        self.client.set_terminated(self.run_id, 'FAILED')
 
 
 def _as_name(name: str) -> str:

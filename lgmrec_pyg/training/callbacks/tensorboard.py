@@ -52,3 +52,7 @@ class TensorBoardLogger(Logger):
         r"""Closes the file."""
         super().on_fit_end(history)
         self._writer.close()
+
+    def on_fit_error(self, history: History, error: BaseException) -> None:
+        r"""Closes the file."""
+        self._writer.close()

@@ -29,6 +29,7 @@ class WandbLogger(Logger):
         except ImportError as error:
             raise ImportError("'WandbLogger' needs wandb: pip install wandb") from error
         self._init, self._kwargs = wandb.init, kwargs
+        self.run: Any = None
 
     def on_fit_start(self, history: History) -> None:
         r"""Starts the run."""
@@ -49,3 +50,8 @@ class WandbLogger(Logger):
         best['best/epoch'] = history.best_epoch
         self.run.summary.update({**best, 'stopped_by': history.stopped_by})
         self.run.finish()
+
+    def on_fit_error(self, history: History, error: BaseException) -> None:
+        r"""Finishes the run as one that failed, lest the next one goes on with it."""
+        self.run.summary.update({'stopped_by': type(error).__name__})
+        self.run.finish(exit_code=1)
