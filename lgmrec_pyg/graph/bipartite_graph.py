@@ -129,6 +129,8 @@ def _equal(a: CSR, b: CSR) -> bool:
         return False
     if a.value is None or b.value is None:
         return a.value is b.value
+    if a.value.requires_grad or b.value.requires_grad:
+        return False  # Each learns by itself.
     return torch.equal(a.value, b.value)
 
 

@@ -20,6 +20,7 @@ from lgmrec_pyg.graph.schema import (
     similarities,
 )
 
+EXACT = 1000  # Pairs from which a series of two terms has all digits.
 ADVICE = "transform the graph by 'ForSampling' before it is sampled"
 
 
@@ -195,17 +196,24 @@ def seed_probability(
         num_nodes (int): The number of nodes :math:`N`.
         num_uniform (int): The number of nodes drawn on their own, :math:`M`.
     """
-    rest = num_pairs - degree.double()
-    total = torch.tensor(float(num_pairs), dtype=torch.double)
-    log_miss = _log_choose(rest, num_drawn) - _log_choose(total, num_drawn)
-    log_miss = log_miss.where(rest >= num_drawn, -torch.inf)
+    degree, rest = degree.double(), max(num_pairs - num_drawn, 1)
+    log_miss = _log_product(rest, degree) - _log_product(num_pairs, degree)
+    log_miss = log_miss + degree * math.log(rest / num_pairs)
+    log_miss = log_miss.where(num_pairs - degree >= num_drawn, -torch.inf)
     if num_uniform > 0:
         log_miss = log_miss + num_uniform * math.log(max(1 - 1 / num_nodes, 1e-300))
     return -torch.expm1(log_miss)
 
 
-def _log_choose(n: Tensor, k: int) -> Tensor:  # Up to what depends on k alone.
-    return torch.lgamma(n + 1) - torch.lgamma((n - k).clamp(min=0) + 1)
+def _log_product(n: int, d: Tensor) -> Tensor:
+    r"""The logarithm of :math:`n (n - 1) \cdots (n - d + 1) / n^d`."""
+    rest = (n - d).clamp(min=1)
+    if n < EXACT:
+        whole = torch.lgamma(torch.full_like(d, n + 1))
+        return whole - torch.lgamma(rest + 1) - d * math.log(n)
+    # By the series of Stirling, for differences of such logarithms have no digits left.
+    out = -(rest + 0.5) * torch.log1p(-d.clamp(max=n - 1) / n) - d
+    return out + (1 / n - 1 / rest) / 12
 
 
 def _pyg_probability(data: HeteroData, node_type: str) -> Tensor:

@@ -151,6 +151,14 @@ def _check_pairs(data: HeteroData, edge_type: EdgeType, name: str, pairs: Any) -
             f"'{name}' of edge type {edge_type} needs to be an integer tensor of "
             f'shape [2, *] (got {_summary(pairs)})'
         )
+    if name == 'edge_index' and 'adj_t' in data[edge_type]:
+        adj_t, nodes = data[edge_type].adj_t, (edge_type[2], edge_type[0])
+        size, needed = adj_t.size, [int(data[x].num_nodes) for x in nodes]
+        if [size(0), size(1)] != needed:
+            raise ValueError(
+                f"'adj_t' of edge type {edge_type} needs to be of size {needed} (got "
+                f'{[size(0), size(1)]})'
+            )
     for row, node_type in zip(pairs, (edge_type[0], edge_type[2]), strict=True):
         num_nodes = data[node_type].num_nodes
         wrong = (row < 0) | (row >= num_nodes)

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from lgmrec_pyg.ops._extension import extension, has_extension, register
 from lgmrec_pyg.ops._matmul import HAS_ONEDNN, matmul
+from lgmrec_pyg.ops._spmm import has_tangent
 
 CHUNK_ELEMENTS = 1 << 23  # 32 MB of similarities, the fastest of 2 to 64 MB.
 # More leave the caches of a CPU, fewer add up the gradient of the keys too often: the
@@ -86,6 +87,8 @@ def infonce(
     positive = (anchors * F.embedding(index, keys)).sum(dtype=single) / temperature
     if backend == 'auto':
         backend = choose_backend(anchors, masked)
+    if has_tangent(anchors) or has_tangent(keys):
+        backend = 'plain'
     if backend == 'plain' or 2 / temperature > 80:  # Else all of a row underflows.
         total = (anchors @ keys.t() / temperature).to(single).logsumexp(dim=1).sum()
     else:

@@ -4,6 +4,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch_geometric.typing import Adj, OptTensor
 from torch_geometric.utils import scatter
 
@@ -31,7 +32,7 @@ def spmm(
     transposes the matrix in the training loop: the gradient is a product with the
     transpose that an :class:`~lgmrec_pyg.ops.Adjacency` holds. Edge weights are
     constants unless they require gradients, in which case the
-    :obj:`"scatter"` kernel is used.
+    :obj:`"scatter"` kernel is used, as for derivatives in forward mode.
 
     Args:
         adj (Adjacency or SparseTensor or torch.Tensor or EdgeIndex): The
@@ -67,7 +68,8 @@ def spmm(
             f"'x' needs to be of shape ({csr.size[1]}, *) to be propagated over an "
             f'adjacency of shape {tuple(csr.size)} (got {tuple(x.size())})'
         )
-    if csr.value is not None and csr.value.requires_grad:
+    learned = csr.value is not None and csr.value.requires_grad
+    if learned or has_tangent(x):
         return KERNELS['scatter'](csr, x)
     if kernel != 'auto' and kernel not in KERNELS:
         raise ValueError(
@@ -91,6 +93,13 @@ def choose_kernel(x: Tensor) -> str:
     if has_extension() and (double or narrow):
         return 'cpp'
     return 'sparse_reduce' if double else 'embedding_bag'
+
+
+def has_tangent(x: Tensor) -> bool:
+    r"""Whether derivatives are taken in forward mode, which no operator here has."""
+    if torch.compiler.is_compiling():
+        return False
+    return forward_ad.unpack_dual(x).tangent is not None
 
 
 def _spmm(
@@ -160,7 +169,7 @@ def _sparse_reduce(csr: CSR, x: Tensor) -> Tensor:
 def _scatter(csr: CSR, x: Tensor) -> Tensor:
     out = x[csr.col]
     if csr.value is not None:
-        out = out * csr.value.view(-1, 1)
+        out = out * csr.value.to(x.dtype).view(-1, 1)
     return scatter(out, csr.row, dim=0, dim_size=csr.size[0], reduce='sum')
 
 

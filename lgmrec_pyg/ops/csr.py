@@ -123,6 +123,9 @@ def _from_edge_index(
         num_dst, num_src = size
     if num_src is None or num_dst is None:
         num_src, num_dst = adj.get_sparse_size()
+    if not torch.compiler.is_compiling():  # What fills the caches trusts them.
+        _check_range('row', adj.as_tensor()[1], num_dst)
+        _check_range('column', adj.as_tensor()[0], num_src)
     (colptr, row), perm = adj.get_csc()
     if colptr.numel() != num_dst + 1:  # The cache was filled without a size.
         colptr = index2ptr(adj.as_tensor()[1].sort()[0], num_dst)

@@ -7,6 +7,8 @@ from lgmrec_pyg.ops.parallel import active, sum_columns
 
 def unit_rows(x: Tensor) -> Tensor:
     r"""Rows scaled to unit length; zero rows stay zero."""
+    if x.dtype == torch.float16:  # The norm of a row of modest numbers overflows.
+        return unit_rows(x.float()).half()
     eps = smallest_norm(x.dtype)
     if active('columns') is None:
         return F.normalize(x, eps=eps)

@@ -61,8 +61,8 @@ class Numbering:
         r"""Adds nodes, of which there may be duplicates, and returns the new ones."""
         new = nodes[self._number[nodes] < 0].unique()
         size = self._size + new.numel()
+        self._added.append(new)  # Before they count, so that 'clear' undoes it all.
         self._number[new] = torch.arange(self._size, size, device=new.device)
-        self._added.append(new)
         self._size = size
         return new
 
@@ -72,7 +72,7 @@ class Numbering:
 
     def clear(self) -> Tensor:
         r"""Forgets and returns all nodes that were added."""
-        nodes = torch.cat(self._added)
+        nodes = torch.cat([self._number[:0], *self._added])
         self._number[nodes] = -1
         self._added, self._size = [], 0
         return nodes

@@ -44,7 +44,7 @@ class NegativeSampler:
         generator: torch.Generator | None = None,
     ) -> None:
         self.generator = generator
-        user, item = edge_index
+        user, item = edge_index.long()
         self.train_items, number = item.unique(return_inverse=True)
         num_train_items = self.train_items.numel()
 

@@ -141,6 +141,14 @@ class SubgraphSampler:
             pos (torch.Tensor): The positive items, of shape :math:`(B)`.
             neg (torch.Tensor): The negative items, of shape :math:`(B)`.
         """
+        try:
+            return self._sample(user, pos, neg)
+        except BaseException:
+            for numbering in self._numbering.values():
+                numbering.clear()
+            raise
+
+    def _sample(self, user: Tensor, pos: Tensor, neg: Tensor) -> HeteroData:
         data, numbering, size = HeteroData(), self._numbering, user.numel()
         front = {}
         for name, drawn in ((USER, user), (ITEM, torch.cat([pos, neg]))):
@@ -157,7 +165,8 @@ class SubgraphSampler:
         for name in numbering:
             n_id = numbering[name].clear()
             data[name].n_id, data[name].num_nodes = n_id, n_id.numel()
-            data[name].degree = self._csr[name].rowptr.diff()[n_id]
+            rowptr = self._csr[name].rowptr
+            data[name].degree = rowptr[n_id + 1] - rowptr[n_id]
         for name, adj in self.inputs[1].similar.items():
             degree = adj.degree[data[ITEM].n_id]
             data[ITEM][f'{similar(name)[1]}_degree'] = degree

@@ -1,3 +1,5 @@
+import torch
+from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
@@ -5,6 +7,7 @@ from torch_geometric.transforms import BaseTransform
 from lgmrec_pyg.graph import (
     CONFIDENCE,
     INTERACTS,
+    ITEM,
     REV_INTERACTS,
     describes,
     modalities,
@@ -51,7 +54,27 @@ class DegreeNorm(BaseTransform):
             if not norm:  # The mean of the direction that the edges reverse.
                 index, size, norm = index.flip(0), size[::-1], 'mean'
             confidence = store.get(CONFIDENCE) if norm == 'sym' else None
+            if confidence is None and edge_type == REV_INTERACTS:
+                confidence = _confidence_of_reverse(data)
             store.edge_weight = degree_weight(
                 index[0], index[1], size, norm, value=confidence
             )
         return data
+
+
+def _confidence_of_reverse(data: HeteroData) -> Tensor | None:
+    confidence = data[INTERACTS].get(CONFIDENCE)
+    if confidence is None:
+        return None
+    num_items = int(data[ITEM].num_nodes)
+    user, item = data[INTERACTS].edge_index.long()
+    keys, order = (user * num_items + item).sort()
+    item, user = data[REV_INTERACTS].edge_index.long()
+    wanted = user * num_items + item
+    place = torch.searchsorted(keys, wanted).clamp(max=keys.numel() - 1)
+    if keys.numel() != wanted.numel() or not torch.equal(keys[place], wanted):
+        raise ValueError(
+            f"'{CONFIDENCE}' is needed of {REV_INTERACTS} as well, for they are other "
+            f'pairs than those of {INTERACTS} (got none)'
+        )
+    return confidence[order[place]]

@@ -4,6 +4,7 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
 from lgmrec_pyg.graph import (
+    CONFIDENCE,
     INTERACTS,
     ITEM,
     REV_INTERACTS,
@@ -51,8 +52,8 @@ class ForSampling(BaseTransform):
         data[INTERACTS].num_pairs = pairs.size(1)
         if REV_INTERACTS not in data.edge_types:
             data[REV_INTERACTS].edge_index = pairs.flip(0)
-            if 'edge_weight' in data[INTERACTS]:
-                data[REV_INTERACTS].edge_weight = data[INTERACTS].edge_weight
+            for name in {'edge_weight', CONFIDENCE} & set(data[INTERACTS].keys()):
+                data[REV_INTERACTS][name] = data[INTERACTS][name]
         for row, node_type in zip(pairs, (USER, ITEM), strict=True):
             size = data[node_type].num_nodes
             data[node_type].num_total = size

@@ -36,7 +36,9 @@ class RandomProjection(BaseTransform):
             x = data[name].x
             if x.size(1) > self.out_channels:
                 matrix = torch.randn(x.size(1), self.out_channels, generator=generator)
-                data[name].x = unit_rows(x @ matrix.to(x.device, x.dtype))
+                single = torch.promote_types(x.dtype, torch.float)  # Half overflows.
+                projected = x.to(single) @ matrix.to(x.device, single)
+                data[name].x = unit_rows(projected).to(x.dtype)
         return data
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
 from lgmrec_pyg.graph import describes, modalities
+from lgmrec_pyg.transforms.to_adjacency import pop_labels, restore_labels
 
 
 @functional_transform('remove_missing')
@@ -18,7 +19,8 @@ class RemoveMissing(BaseTransform):
     and :class:`StandardizeFeatures` and
     :meth:`~lgmrec_pyg.recommend.embed_new_items` take them for missing. Files in the
     layout of the field are read as they were published, where zeros count as
-    content, unless they pass through this transform.
+    content, unless they pass through this transform. It comes before
+    :class:`DegreeNorm`, whose means are over the nodes that are there.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
@@ -30,4 +32,9 @@ class RemoveMissing(BaseTransform):
                     f"Edge type {describes(name)} needs to have 'edge_index': apply "
                     f"'RemoveMissing' before the conversion to a sparse adjacency"
                 )
-        return data.subgraph(kept) if kept else data
+        if not kept:
+            return data
+        labels = pop_labels(data)
+        data = data.subgraph(kept)
+        restore_labels(data, labels)
+        return data

@@ -30,7 +30,8 @@ class SimilarItems(BaseTransform):
     with the cosines :math:`s_{ij}`, as in the `"Mining Latent Structures for
     Multimedia Recommendation" <https://arxiv.org/abs/2104.09036>`_ and in the `"A
     Tale of Two Graphs: Freezing and Denoising Graph Structures for Multimodal
-    Recommendation" <https://arxiv.org/abs/2211.06924>`_ paper. Several nodes of an
+    Recommendation" <https://arxiv.org/abs/2211.06924>`_ paper. Cosines below zero,
+    which few items may have among their neighbors, count as zero. Several nodes of an
     item are averaged; items without features, or with nothing but zeros, have no
     neighbors and are none. The search is exact, and stores cosines of a few items
     at a time only. Apply it after
@@ -66,7 +67,7 @@ class SimilarItems(BaseTransform):
             k = self.k.get(name, 10) if isinstance(self.k, dict) else self.k
             index, weight = nearest_neighbors(x, k)
             if self.weight == 'cosine':
-                weight = normalize_similarity(weight, index, num_items)
+                weight = normalize_similarity(weight.clamp(min=0), index, num_items)
             else:
                 degree = torch.bincount(index[1], minlength=num_items)
                 weight = degree[index[1]].to(weight.dtype).reciprocal()
@@ -74,6 +75,8 @@ class SimilarItems(BaseTransform):
             data[similar(name)].edge_index = index
             data[similar(name)].edge_weight = weight
             edges.append((index, weight))
+        if similar(ITEM) in data.edge_types and not self.union:
+            del data[similar(ITEM)]
         if self.union and edges:
             index = torch.cat([index for index, _ in edges], dim=1)
             key, number = (index[1] * num_items + index[0]).unique(return_inverse=True)

@@ -7,10 +7,12 @@ import torch_geometric.typing
 from torch_geometric import EdgeIndex
 from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
+from torch_geometric.data.storage import EdgeStorage
 from torch_geometric.transforms import BaseTransform
-from torch_geometric.typing import EdgeType
+from torch_geometric.typing import EdgeType, SparseTensor
 
 from lgmrec_pyg.graph.schema import SIMILAR, reverse
+from lgmrec_pyg.ops import to_csr
 from lgmrec_pyg.transforms.degree_norm import DegreeNorm
 
 LAYOUTS = ('auto', 'torch_sparse', 'csr', 'edge_index')
@@ -59,10 +61,9 @@ class ToAdjacency(BaseTransform):
         if layout == 'auto':
             has_sparse = torch_geometric.typing.WITH_TORCH_SPARSE
             layout = 'torch_sparse' if has_sparse else 'csr'
-        labels = _pop_labels(data)
+        labels = pop_labels(data)
         for store in data.edge_stores:
-            if 'edge_index' in store and store.edge_index.dtype == torch.int32:
-                store.edge_index = store.edge_index.long()  # As SparseTensor needs.
+            _to_plain(store, layout)
         _add_reverse_edges(data)
         if layout == 'csr':
             _add_missing_weights(data)
@@ -73,23 +74,43 @@ class ToAdjacency(BaseTransform):
             with warnings.catch_warnings():  # That the layout is in beta.
                 warnings.filterwarnings('ignore', 'Sparse', UserWarning)
                 data = T.ToSparseTensor(attr='edge_weight', layout=sparse_csr)(data)
-        for (edge_type, key), value in labels.items():
-            data[edge_type][key] = value
+        restore_labels(data, labels)
         return data
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}(layout='{self.layout}')"
 
 
-def _pop_labels(data: HeteroData) -> dict[tuple[EdgeType, str], Any]:
-    # PyG takes any tensor with as many entries as there are edges for an edge
-    # attribute, and would copy label pairs to the reverse, or permute them:
+def pop_labels(data: HeteroData) -> dict[tuple[EdgeType, str], Any]:
+    r"""Takes label pairs out of a graph: PyG takes any tensor with as many entries as
+    there are edges for an edge attribute, and would copy, permute or filter it.
+    """
     return {
         (edge_type, key): data[edge_type].pop(key)
         for edge_type in data.edge_types
         for key in list(data[edge_type].keys())
         if 'edge_label' in key
     }
+
+
+def restore_labels(data: HeteroData, labels: dict[tuple[EdgeType, str], Any]) -> None:
+    r"""Puts back what :func:`pop_labels` took."""
+    for (edge_type, key), value in labels.items():
+        data[edge_type][key] = value
+
+
+def _to_plain(store: EdgeStorage, layout: str) -> None:
+    adj_t = store.get('adj_t')
+    is_layout = 'torch_sparse' if isinstance(adj_t, SparseTensor) else 'csr'
+    if adj_t is not None and layout != is_layout:
+        csr = to_csr(store.pop('adj_t'))
+        store.edge_index = torch.stack([csr.col, csr.row])
+        if csr.value is not None:
+            store.edge_weight = csr.value
+    if 'edge_index' in store:
+        if isinstance(store.edge_index, EdgeIndex):
+            store.edge_index = store.edge_index.as_tensor()
+        store.edge_index = store.edge_index.long()  # As SparseTensor needs.
 
 
 def _add_reverse_edges(data: HeteroData) -> None:
@@ -116,8 +137,6 @@ def _to_edge_index(data: HeteroData) -> None:
     for store in data.edge_stores:
         if 'edge_index' not in store:
             continue
-        if isinstance(store.edge_index, EdgeIndex):
-            store.edge_index = store.edge_index.as_tensor()
         store.sort(sort_by_row=False)
         edge_index = EdgeIndex(
             store.edge_index.contiguous(),

@@ -71,3 +71,13 @@ def test_interactions_are_needed() -> None:
     with pytest.raises(ValueError, match="'adj_dict' needs to hold the edge type"):
         MultimodalGraph.from_dict({})
     assert INTERACTS[1] == 'interacts'
+
+
+def test_equal_weights_that_are_learned_stay_apart() -> None:
+    weights = [torch.ones(3, requires_grad=True) for _ in range(2)]
+    graph = BipartiteGraph.from_adj(INDEX, INDEX.flip(0), *weights, 3, 2)
+    total = 2 * spmm(graph.to_item, torch.ones(3, 1)).sum()
+    total = total + spmm(graph.to_user, torch.ones(2, 1)).sum()
+    there, back = torch.autograd.grad(total, weights)
+    assert there.tolist() == [2, 2, 2]
+    assert back.tolist() == [1, 1, 1]

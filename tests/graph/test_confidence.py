@@ -7,7 +7,13 @@ from torch_geometric.loader import LinkNeighborLoader
 from torch_geometric.typing import WITH_TORCH_SPARSE
 
 from lgmrec_pyg.datasets import graph_from_interactions
-from lgmrec_pyg.graph import INTERACTS, get_ids, model_inputs, validate_graph
+from lgmrec_pyg.graph import (
+    INTERACTS,
+    REV_INTERACTS,
+    get_ids,
+    model_inputs,
+    validate_graph,
+)
 from lgmrec_pyg.nn import (
     DegreeDropEdge,
     DesmoothedPropagation,
@@ -16,7 +22,7 @@ from lgmrec_pyg.nn import (
     LocalPropagation,
 )
 from lgmrec_pyg.storage import fingerprint, load_model, save_model
-from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
+from lgmrec_pyg.transforms import DegreeNorm, ForSampling, ToAdjacency
 
 LAYOUTS = ['csr', 'edge_index', *(['torch_sparse'] if WITH_TORCH_SPARSE else [])]
 
@@ -193,3 +199,20 @@ def test_the_limit_of_smoothing_is_that_of_weighted_pairs(data):
     torch.testing.assert_close(out, limit)
     out = torch.cat(DesmoothedPropagation([-1.0], 'last')(*x, graph))
     torch.testing.assert_close(out, limit)
+
+
+def test_the_reverse_gets_the_weights_of_its_pairs(data):
+    weights = dense_weights(data)
+    plain = data.clone()
+    counts = plain[INTERACTS].pop('confidence')
+    plain = T.ToUndirected()(plain)
+    plain[REV_INTERACTS].edge_index = plain[REV_INTERACTS].edge_index.flip(1)
+    plain[INTERACTS].confidence = counts
+    for graph in (DegreeNorm()(plain), DegreeNorm()(ForSampling()(data))):
+        item, user = graph[REV_INTERACTS].edge_index
+        torch.testing.assert_close(
+            graph[REV_INTERACTS].edge_weight.double(), weights[user, item]
+        )
+    plain[REV_INTERACTS].edge_index = plain[REV_INTERACTS].edge_index[:, 1:]
+    with pytest.raises(ValueError, match=r"'confidence' is needed of .*'rev_interacts"):
+        DegreeNorm()(plain)

@@ -257,3 +257,17 @@ def test_validate_graph_errors(
     edit(data)
     with pytest.raises(ValueError, match=re.escape(message)):
         validate_graph(data)
+
+
+def test_a_matrix_of_another_size_is_refused() -> None:
+    data = make_graph()
+    sizes = [data['item'].num_nodes, data['user'].num_nodes]
+    user, item = data[INTERACTS].pop('edge_index')
+    smaller = [int(item.max()) + 1, int(user.max()) + 1]
+    assert smaller != sizes
+    values = torch.ones(user.numel())
+    matrix = torch.sparse_coo_tensor(torch.stack([item, user]), values, smaller)
+    data[INTERACTS].adj_t = matrix.to_sparse_csr()
+    message = re.escape(f'be of size {sizes} (got {smaller})')
+    with pytest.raises(ValueError, match=f"'adj_t' of edge type .* {message}"):
+        validate_graph(data)

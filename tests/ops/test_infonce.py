@@ -275,3 +275,18 @@ def test_second_derivatives_are_refused() -> None:
     (grad,) = torch.autograd.grad(loss**2, anchors, create_graph=True)
     with pytest.raises(RuntimeError, match='once_differentiable'):
         grad.sum().backward()
+
+
+@pytest.mark.parametrize('backend', ['chunked', 'plain'])
+def test_derivatives_in_forward_mode(backend: str) -> None:
+    anchors, keys = torch.randn(3, 4).double(), torch.randn(6, 4).double()
+    anchors, keys = unit_rows(anchors), unit_rows(keys)
+    index, tangent = torch.tensor([0, 5, 2]), torch.randn(3, 4).double()
+
+    def loss(x):
+        return infonce(x, keys, index, 0.5, backend)
+
+    _, found = torch.func.jvp(loss, (anchors,), (tangent,))
+    anchors.requires_grad_()
+    (grad,) = torch.autograd.grad(loss(anchors), anchors)
+    assert torch.allclose(found, (grad * tangent).sum())

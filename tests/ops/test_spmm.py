@@ -1,6 +1,7 @@
 import pytest
 import torch
 from graphs import ADJ_KINDS, inputs_of, irregular_graph
+from torch_geometric import EdgeIndex
 
 from lgmrec_pyg.graph import INTERACTS
 from lgmrec_pyg.ops import CSR, Adjacency, choose_kernel, spmm
@@ -177,3 +178,29 @@ def test_32_bit_indices(kernel: str) -> None:
     adj = torch.sparse_csr_tensor(*index, csr.values(), csr.size())
     x = torch.randn(4, 8)
     assert torch.allclose(spmm(adj, x, kernel=kernel), DENSE @ x)
+
+
+@pytest.mark.parametrize('sparse_size', [None, (3, 3)])
+@pytest.mark.parametrize('pair', [(2, 50000), (50000, 2), (2, -1)])
+def test_a_sorted_edge_index_out_of_range_is_refused(pair, sparse_size) -> None:
+    src, dst = [0, 1, pair[0]], [0, 1, pair[1]]
+    index = torch.tensor([src, dst])[:, torch.tensor(dst).sort().indices]
+    edge_index = EdgeIndex(index, sparse_size=sparse_size, sort_order='col')
+    for x in (torch.ones(3, 2), torch.ones(3, 2, requires_grad=True)):
+        with pytest.raises(ValueError, match=r'index needs to lie in \[0, 2\]'):
+            spmm(edge_index, x, size=(3, 3))
+
+
+@pytest.mark.parametrize('kernel', CPU_KERNELS)
+def test_derivatives_in_forward_mode(kernel: str) -> None:
+    x, tangent = torch.randn(2, 4, 3, dtype=torch.float64)
+    adj = Adjacency.from_adj(csr_tensor(DENSE.double()))
+    out, found = torch.func.jvp(lambda v: spmm(adj, v, kernel=kernel), (x,), (tangent,))
+    assert torch.allclose(out, DENSE.double() @ x)
+    assert torch.allclose(found, DENSE.double() @ tangent)
+
+
+def test_learned_weights_follow_the_type_of_features() -> None:
+    index, weight = torch.tensor([[0, 1], [1, 0]]), torch.ones(2, requires_grad=True)
+    x = torch.ones(2, 3, dtype=torch.bfloat16)
+    assert spmm(index, x, weight, (2, 2)).dtype == torch.bfloat16

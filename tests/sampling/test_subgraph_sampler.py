@@ -315,3 +315,29 @@ def test_parts_have_the_features_of_their_items_alone() -> None:
         assert batch[name].x.equal(data[name].x[n_id])
     with pytest.raises(ValueError, match="'num_neighbors' needs to hold positive"):
         SubgraphSampler(data, [3, 0])
+
+
+@pytest.mark.parametrize('num_pairs', [800, 1200, 50_000, 10**6, 10**9])
+@pytest.mark.parametrize('num_drawn', [1, 256, 2048, 20_000])
+def test_probability_of_seeds_has_all_digits(num_pairs: int, num_drawn: int) -> None:
+    num_drawn = min(num_drawn, num_pairs // 2)
+    degree = torch.tensor([0, 1, 2, 3, 10, 300, 20_000]).clamp(max=num_pairs // 2)
+    found = seed_probability(degree, num_pairs, num_drawn, 10, 0)
+    left = num_pairs - torch.arange(int(degree.max()), dtype=torch.double)
+    log_miss = torch.log1p(-num_drawn / left).cumsum(0)  # By one pair after another.
+    expected = -torch.expm1(torch.cat([log_miss.new_zeros(1), log_miss])[degree])
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
+def test_a_part_that_failed_leaves_nothing_behind() -> None:
+    sampler = SubgraphSampler(graph(), [2], batch_size=20)
+    triplet = torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([3, 4])
+    with pytest.raises(IndexError):
+        sampler.sample(torch.tensor([5, 6]), triplet[1], torch.tensor([3, 99]))
+    out = []
+    for drawn in (sampler, SubgraphSampler(graph(), [2], batch_size=20)):
+        torch.manual_seed(0)
+        out.append(drawn.sample(*triplet))
+    for name in ('user', 'item'):
+        assert torch.equal(out[0][name].n_id, out[1][name].n_id)
+        assert torch.equal(out[0][name].seed_probability, out[1][name].seed_probability)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch_geometric import EdgeIndex
 
 from lgmrec_pyg.graph import INTERACTS
-from lgmrec_pyg.sampling import TripletSampler
+from lgmrec_pyg.sampling import NegativeSampler, TripletSampler
 
 
 @st.composite
@@ -162,3 +162,12 @@ def test_from_data():
     torch.manual_seed(0)
     for batch, expected_batch in zip(batches, expected, strict=True):
         assert torch.equal(torch.stack(batch), torch.stack(expected_batch))
+
+
+def test_negatives_of_many_users_and_items_in_32_bits():
+    item = torch.arange(50_000, dtype=torch.int32)
+    index = torch.stack([torch.full_like(item, 99_999), item])
+    index = torch.cat([index, torch.tensor([[0], [7]], dtype=torch.int32)], dim=1)
+    sampler = NegativeSampler(index, 100_000)
+    assert int(sampler.num_free[99_999]) == 0
+    assert 7 not in sampler(torch.zeros(1000, dtype=torch.int32))

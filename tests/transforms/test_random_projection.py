@@ -1,6 +1,8 @@
+import pytest
 import torch
 from graphs import irregular_graph
 
+from lgmrec_pyg.ops import unit_rows
 from lgmrec_pyg.transforms import RandomProjection
 
 
@@ -18,3 +20,15 @@ def test_angles_stay_and_narrow_features_too() -> None:
     again = RandomProjection(512)(data)
     assert torch.equal(again['image'].x, out['image'].x)
     assert repr(RandomProjection(8)) == 'RandomProjection(8, seed=0)'
+
+
+def test_wide_features_in_half_precision_do_not_vanish() -> None:
+    data = irregular_graph(dtype=torch.float32)
+    data['image'].x = 60 * torch.randn(8, 4096)
+    expected = RandomProjection()(data)['image'].x
+    data['image'].x = data['image'].x.half()
+    out = RandomProjection()(data)['image'].x
+    assert out.dtype == torch.float16
+    torch.testing.assert_close(out.float(), expected, atol=2e-3, rtol=0)
+    norm = unit_rows(torch.full((1, 4096), 2000.0).half()).float().norm()
+    assert float(norm) == pytest.approx(1, abs=1e-3)

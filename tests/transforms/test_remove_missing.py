@@ -89,3 +89,16 @@ def test_it_comes_before_the_conversion():
     data = ToAdjacency('csr')(with_zeros(irregular_graph()))
     with pytest.raises(ValueError, match="apply 'RemoveMissing' before"):
         RemoveMissing()(data)
+
+
+def test_as_many_labels_as_edges_are_no_attributes_of_edges():
+    data = with_zeros(irregular_graph())
+    size = data[INTERACTS].num_edges
+    taken = torch.zeros(11, 9, dtype=torch.bool)
+    taken[tuple(data[INTERACTS].edge_index)] = True
+    labels = (~taken).nonzero().t()[:, :size]
+    assert labels.size(1) == size
+    data[INTERACTS].val_edge_label_index = labels
+    out = RemoveMissing()(data)
+    assert torch.equal(out[INTERACTS].val_edge_label_index, labels)
+    assert out['image'].num_nodes == data['image'].num_nodes - 2

@@ -18,6 +18,7 @@ def dense_similarity(x: Tensor, k: int, weight: str) -> Tensor:
     out[~has] = 0
     if weight == 'uniform':
         out = (out != 0).to(x.dtype)
+    out = out.clamp(min=0)
     total = out.sum(1)
     scale = torch.where(total > 0, total, torch.inf).rsqrt()
     return scale.view(-1, 1) * out * scale
@@ -46,7 +47,7 @@ def test_uniform_rows_sum_to_one() -> None:
 
 def test_union_holds_the_largest_weights() -> None:
     dense = Dense(SimilarItems({'image': 2, 'text': 4}, union=True)(irregular_graph()))
-    s = torch.stack([dense.s['image'], dense.s['text']])  # Some are negative.
+    s = torch.stack([dense.s['image'], dense.s['text']])
     largest = s.masked_fill(s == 0, -torch.inf).amax(0)
     largest[largest.isinf()] = 0
     assert torch.equal(dense.s['item'], largest)
@@ -96,3 +97,19 @@ def test_similarities_are_replaced_in_any_layout() -> None:
     for name, adj in graph.similar.items():
         out = torch.sparse_csr_tensor(*adj.csr[:3], adj.size).to_dense()
         assert torch.allclose(out, dense.s[name])
+
+
+def test_few_items_have_weights_of_at_most_one() -> None:
+    data = irregular_graph()
+    data['text'].x -= data['text'].x.mean(dim=0)  # Sums of all cosines would be zero.
+    out = SimilarItems(50)(data)
+    for name in ('image', 'text'):
+        weight = out[similar(name)].edge_weight
+        assert 0 <= float(weight.min()) <= float(weight.max()) <= 1 + 1e-9
+
+
+def test_a_union_does_not_outlive_its_similarities() -> None:
+    data = SimilarItems(3, union=True)(irregular_graph())
+    out = SimilarItems(2)(data)
+    assert similar('item') in data.edge_types
+    assert similarities(out) == [similar('image'), similar('text')]

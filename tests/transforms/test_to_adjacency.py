@@ -147,6 +147,20 @@ def test_to_adjacency_is_idempotent(layout: str) -> None:
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('before', LAYOUTS)
+def test_to_adjacency_of_another_layout(before: str, layout: str) -> None:
+    data = DegreeNorm()(make_data())
+    expected = ToAdjacency(layout)(data)
+    out = ToAdjacency(layout)(ToAdjacency(before)(data))
+    assert out.edge_types == expected.edge_types
+    for edge_type in out.edge_types:
+        for name in ('edge_index', 'adj_t'):
+            kinds = [type(x[edge_type].get(name)) for x in (out, expected)]
+            assert kinds[0] is kinds[1]
+        assert torch.equal(to_dense(out, edge_type), to_dense(expected, edge_type))
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
 def test_to_adjacency_adds_missing_reverses_only(layout: str) -> None:
     data = make_data()
     full = ToAdjacency(layout)(DegreeNorm()(T.ToUndirected()(data)))
