@@ -52,8 +52,9 @@ class ForSampling(BaseTransform):
         data[INTERACTS].num_pairs = pairs.size(1)
         if REV_INTERACTS not in data.edge_types:
             data[REV_INTERACTS].edge_index = pairs.flip(0)
-            for name in {'edge_weight', CONFIDENCE} & set(data[INTERACTS].keys()):
-                data[REV_INTERACTS][name] = data[INTERACTS][name]
+            for name in ('edge_weight', CONFIDENCE):
+                if name in data[INTERACTS]:
+                    data[REV_INTERACTS][name] = data[INTERACTS][name]
         for row, node_type in zip(pairs, (USER, ITEM), strict=True):
             size = data[node_type].num_nodes
             data[node_type].num_total = size

@@ -3,7 +3,7 @@ from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
 from lgmrec_pyg.graph import describes, modalities
-from lgmrec_pyg.transforms.to_adjacency import pop_labels, restore_labels
+from lgmrec_pyg.transforms._label_pairs import pop_labels, restore_labels
 
 
 @functional_transform('remove_missing')

@@ -1,5 +1,4 @@
 import warnings
-from typing import Any
 
 import torch
 import torch_geometric.transforms as T
@@ -9,10 +8,11 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.data.storage import EdgeStorage
 from torch_geometric.transforms import BaseTransform
-from torch_geometric.typing import EdgeType, SparseTensor
+from torch_geometric.typing import SparseTensor
 
 from lgmrec_pyg.graph.schema import SIMILAR, reverse
 from lgmrec_pyg.ops import to_csr
+from lgmrec_pyg.transforms._label_pairs import pop_labels, restore_labels
 from lgmrec_pyg.transforms.degree_norm import DegreeNorm
 
 LAYOUTS = ('auto', 'torch_sparse', 'csr', 'edge_index')
@@ -79,24 +79,6 @@ class ToAdjacency(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}(layout='{self.layout}')"
-
-
-def pop_labels(data: HeteroData) -> dict[tuple[EdgeType, str], Any]:
-    r"""Takes label pairs out of a graph: PyG takes any tensor with as many entries as
-    there are edges for an edge attribute, and would copy, permute or filter it.
-    """
-    return {
-        (edge_type, key): data[edge_type].pop(key)
-        for edge_type in data.edge_types
-        for key in list(data[edge_type].keys())
-        if 'edge_label' in key
-    }
-
-
-def restore_labels(data: HeteroData, labels: dict[tuple[EdgeType, str], Any]) -> None:
-    r"""Puts back what :func:`pop_labels` took."""
-    for (edge_type, key), value in labels.items():
-        data[edge_type][key] = value
 
 
 def _to_plain(store: EdgeStorage, layout: str) -> None:

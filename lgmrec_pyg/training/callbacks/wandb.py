@@ -29,7 +29,6 @@ class WandbLogger(Logger):
         except ImportError as error:
             raise ImportError("'WandbLogger' needs wandb: pip install wandb") from error
         self._init, self._kwargs = wandb.init, kwargs
-        self.run: Any = None
 
     def on_fit_start(self, history: History) -> None:
         r"""Starts the run."""
