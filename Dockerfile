@@ -6,6 +6,8 @@
 # `--build-arg PIP_INDEX_URL=...` takes packages from elsewhere, such as PyTorch for CPUs
 # only, which is much smaller.
 FROM python:3.12-slim AS build
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
 RUN apt-get update && apt-get install -y --no-install-recommends g++
 COPY . /source
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels /source

@@ -43,7 +43,7 @@ K = 20
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('cold_start', __doc__)
+    parser = suite_parser('cold_start', __doc__, device=False, compares=False)
     parser.add_argument('--data', metavar='DIR/NAME', help='(default: synthetic)')
     parser.add_argument('--modalities', nargs='*', help='(default: all)')
     parser.add_argument('--standardize', action='store_true')
@@ -195,6 +195,8 @@ def as_row(
 
 def load(args: argparse.Namespace) -> tuple[HeteroData, str]:
     if args.data is None:
+        if args.modalities is not None:
+            raise SystemExit("'--modalities' needs '--data', a folder of real data")
         return SyntheticMultimodal('small')[0], 'synthetic'
     with tempfile.TemporaryDirectory() as folder:
         data = MultimodalDataset.from_folder(

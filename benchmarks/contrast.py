@@ -29,7 +29,7 @@ DROPOUT = 0.8
 FORMS = ('factored', 'dropped', 'general')
 # Score matrices alive at once where they are stored, gradients included.
 STORED_MATRICES = 5
-BACKENDS['bfloat16'] = partial(in_chunks, dtype=torch.bfloat16)
+CANDIDATE = 'bfloat16'
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--nodes', nargs='*', type=int)
     parser.add_argument('--hyperedges', nargs='*', type=int)
     parser.add_argument('--width', type=int, default=64)
-    parser.add_argument('--backends', nargs='*')
+    parser.add_argument(
+        '--backends', nargs='*', choices=['plain', *BACKENDS, CANDIDATE]
+    )
     args = parser.parse_args(argv)
     quick = args.quick
     args.batch = args.batch or ([2048] if quick else [256, 2048, 8192])
@@ -46,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.hyperedges = args.hyperedges or ([4] if quick else [4, 16, 64])
     if args.backends is None:
         known = [name for name in BACKENDS if name != 'triton' or args.device == 'cuda']
-        args.backends = ['plain', *known]
+        args.backends = ['plain', *known, CANDIDATE]
+    BACKENDS[CANDIDATE] = partial(in_chunks, dtype=torch.bfloat16)
     with Report('contrast', args) as report:
         for batch in args.batch:
             for nodes in args.nodes:

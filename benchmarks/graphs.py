@@ -107,7 +107,11 @@ def free_memory(device: torch.device) -> int:
     r"""The bytes that can still be allocated."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if not os.path.exists('/proc/meminfo'):  # All that there is, but on Linux.
+        return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    with open('/proc/meminfo', encoding='ascii') as file:
+        fields = dict(line.split(':', 1) for line in file)
+    return int(fields['MemAvailable'].split()[0]) * 1024
 
 
 def draw_nodes(

@@ -78,6 +78,8 @@ def compare(
         round_seconds += seconds * repeats[name]
 
     names = list(repeats)
+    if not names:
+        return timings
     rounds = int(budget / max(round_seconds, 1e-7))
     gc.collect()
     gc.disable()

@@ -35,7 +35,7 @@ CANDIDATES = ('stream', 'whole')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('ingest', __doc__)
+    parser = suite_parser('ingest', __doc__, device=False, compares=False)
     parser.add_argument('--rows', type=float, nargs='*')
     parser.add_argument('--format', choices=['parquet', 'csv'], default='parquet')
     parser.add_argument('--split', default='random')

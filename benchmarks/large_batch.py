@@ -31,7 +31,7 @@ RULES = {'constant': 0.0, 'root': 0.5, 'linear': 1.0}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('large_batch', __doc__)
+    parser = suite_parser('large_batch', __doc__, compares=False)
     parser.add_argument('--data', metavar='DIR/NAME', help='(default: synthetic)')
     parser.add_argument('--modalities', nargs='*', help='(default: all)')
     parser.add_argument('--standardize', action='store_true')
@@ -43,22 +43,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.epochs = args.epochs or (4 if args.quick else 100)
     data, name = load(args)
-    if args.standardize or args.data is None:
+    preset: Preset = RECOMMENDED if args.recommended else PAPER['baby']
+    if args.recommended:  # Which standardizes.
+        data = preset.transform(data)
+    elif args.standardize or args.data is None:
         data = StandardizeFeatures()(data)
     with Report('large_batch', args) as report:
         for factor in args.factors:
             for rule in args.rules if factor > 1 else args.rules[:1]:
-                row = train(data, factor, rule, args)
+                row = train(data, preset, factor, rule, args)
                 report.add({'data': name, 'seed': args.seed, **row})
                 print(', '.join(f'{key} {value}' for key, value in row.items()))
 
 
 def train(
-    data: HeteroData, factor: int, rule: str, args: argparse.Namespace
+    data: HeteroData, preset: Preset, factor: int, rule: str, args: argparse.Namespace
 ) -> dict[str, object]:
     r"""Trains with a batch that is so many times as large."""
-    preset: Preset = RECOMMENDED if args.recommended else PAPER['baby']
-    data = preset.transform(data)
     settings = dict(preset.model)
     weight = settings.get('contrast_weight', 1e-4)
     settings['contrast_weight'] = weight / factor

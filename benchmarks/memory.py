@@ -25,7 +25,7 @@ NUM_STEPS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('memory', __doc__)
+    parser = suite_parser('memory', __doc__, compares=False)
     parser.add_argument(
         '--sides', nargs='*', choices=list(SIDES), default=DEFAULT_SIDES
     )
@@ -35,22 +35,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name in args.sides:
             # A process of its own: nothing is left of the side before.
             with ProcessPoolExecutor(1, get_context('spawn')) as pool:
-                row = pool.submit(measure_side, name, args).result()
-            report.add({'setting': args.setting, 'candidate': name, **row})
+                case, row = pool.submit(measure_side, name, args).result()
+            report.add({**case, 'candidate': name, **row})
             peaks[name] = row
             print(name, ', '.join(f'{key} {value:.0f}' for key, value in row.items()))
         print_shares(peaks)
 
 
-def measure_side(name: str, args: argparse.Namespace) -> dict[str, float]:
-    r"""Builds and runs a side in this process."""
+def measure_side(
+    name: str, args: argparse.Namespace
+) -> tuple[dict[str, object], dict[str, float]]:
+    r"""Builds and runs a side in this process: what it was run on, and what it took."""
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
     imported = current_memory(device)
     work = make_workload(args)
-    side = SIDES[name](work, args.batch_size)
+    case, side = work.case, SIDES[name](work, args.batch_size)
     sampler = islice(iter(side.sampler), NUM_STEPS)
     del work  # A side keeps what it needs, perhaps in another type.
     reset_peak(device)
@@ -70,7 +72,7 @@ def measure_side(name: str, args: argparse.Namespace) -> dict[str, float]:
         'peak_mib': peak,
         'peak_without_imports_mib': peak - imported,
     }
-    return {name: size / MIB for name, size in sizes.items()}
+    return case, {name: size / MIB for name, size in sizes.items()}
 
 
 def print_shares(peaks: dict[str, dict[str, float]]) -> None:

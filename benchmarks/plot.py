@@ -164,6 +164,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser('benchmarks.plot', description=__doc__)
     parser.add_argument('csv', nargs='+')
     for path in parser.parse_args(argv).csv:
+        suite = os.path.splitext(os.path.basename(path))[0]
+        if suite not in FIGURES or not os.path.exists(path):
+            parser.error(
+                f"'csv' needs to be files that exist, named by their suites, which are "
+                f'{", ".join(FIGURES)} (got {path!r})'
+            )
         for target in plot_csv(path):
             print(target)
 

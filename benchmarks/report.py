@@ -17,35 +17,40 @@ from benchmarks.profiling import peak_memory, write_trace
 OUTPUT = 'benchmark-results'
 
 
-def suite_parser(suite: str, doc: str | None) -> argparse.ArgumentParser:
-    r"""A parser with the options that all suites share."""
+def suite_parser(
+    suite: str, doc: str | None, *, device: bool = True, compares: bool = True
+) -> argparse.ArgumentParser:
+    r"""A parser with the options that all suites share: also those of suites that run
+    on either device, and of those that time candidates in turns.
+    """
     parser = argparse.ArgumentParser(
         f'benchmarks.{suite}',
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_common_arguments(parser)
+    add = parser.add_argument
+    add('--quick', action='store_true', help='about a minute')
+    if device:
+        default = 'cuda' if torch.cuda.is_available() else 'cpu'
+        add('--device', choices=['cpu', 'cuda'], default=default)
+    else:
+        parser.set_defaults(device='cpu')
+    add('--threads', type=int, help='CPU threads (default: all)')
+    if compares:
+        add('--budget', type=float, help='seconds per comparison')
+        add('--profile', metavar='DIR', help='write torch.profiler traces')
+    add('--machine', help='replaces the detected machine name')
+    add('--output', metavar='DIR', default=OUTPUT)
+    add('--no-plots', action='store_true')
+    add('--seed', type=int, default=0)
     return parser
-
-
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    r"""Adds the options that all suites share."""
-    default = 'cuda' if torch.cuda.is_available() else 'cpu'
-    parser.add_argument('--quick', action='store_true', help='about a minute')
-    parser.add_argument('--device', choices=['cpu', 'cuda'], default=default)
-    parser.add_argument('--threads', type=int, help='CPU threads (default: all)')
-    parser.add_argument('--budget', type=float, help='seconds per comparison')
-    parser.add_argument('--machine', help='replaces the detected machine name')
-    parser.add_argument('--profile', metavar='DIR', help='write torch.profiler traces')
-    parser.add_argument('--output', metavar='DIR', default=OUTPUT)
-    parser.add_argument('--no-plots', action='store_true')
-    parser.add_argument('--seed', type=int, default=0)
 
 
 class Report:
     r"""Measures cases, prints them and writes the CSV of a suite.
 
-    Used as a context manager; rows are on disk as soon as they are measured.
+    Used as a context manager; rows are on disk as soon as they are measured, in the
+    place of those of an earlier run.
     """
 
     def __init__(self, suite: str, args: argparse.Namespace) -> None:
@@ -67,8 +72,6 @@ class Report:
         warning = busy_warning() if self.device.type == 'cpu' else None
         if warning is not None:
             print(warning, file=sys.stderr)
-        if os.path.exists(self.path):
-            os.remove(self.path)
         return self
 
     def __exit__(
@@ -79,7 +82,7 @@ class Report:
     ) -> None:
         if self.rows:
             print(f'Wrote {len(self.rows)} rows to {self.path}')
-        if kind is None and not self.args.no_plots:
+        if kind is None and self.rows and not self.args.no_plots:
             for path in plot_csv(self.path):
                 print(f'Plotted {path}')
 
@@ -92,7 +95,9 @@ class Report:
         min_rounds: int | None = None,
     ) -> dict[str, Timing]:
         r"""Compares candidates on one case and adds a row for each."""
-        budget = self.args.budget or (0.3 if self.args.quick else 2.0)
+        budget = self.args.budget
+        if budget is None:
+            budget = 0.3 if self.args.quick else 2.0
         rounds = min_rounds or (3 if self.args.quick else 7)
         timings = compare(candidates, self.device, budget, rounds)
         fastest = min(
@@ -126,10 +131,10 @@ class Report:
         if self.columns is None:
             self.columns = list(full)
         self.rows.append(full)
-        exists = os.path.exists(self.path)
-        with open(self.path, 'a', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, self.columns)
-            if not exists:
+        first = len(self.rows) == 1
+        with open(self.path, 'w' if first else 'a', newline='', encoding='utf-8') as f:
+            writer = csv.DictWriter(f, self.columns)
+            if first:
                 writer.writeheader()
             writer.writerow({key: _cell(value) for key, value in full.items()})
 

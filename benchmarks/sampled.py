@@ -28,18 +28,19 @@ from lgmrec_pyg.training import fit, keep_freed_memory
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 PRESETS = {'paper': PAPER['baby'], 'recommended': RECOMMENDED}
+TRANSFORMS = {'paper': StandardizeFeatures(), 'recommended': RECOMMENDED.transform}
 MODES = ('whole', 'sampled')
 RECALL = 'Recall@20'
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('sampled', __doc__)
+    parser = suite_parser('sampled', __doc__, compares=False)
     add = parser.add_argument
     add('--data', metavar='DIR', help='the folder of real data (default: synthetic)')
-    add('--datasets', nargs='+', default=['lfm2k', 'beauty'], metavar='NAME')
+    add('--datasets', nargs='+', metavar='NAME', help='(default: lfm2k beauty)')
     add('--presets', nargs='+', choices=list(PRESETS), default=list(PRESETS))
     add('--modes', nargs='+', choices=MODES, default=list(MODES))
-    add('--seeds', type=int, default=3)
+    add('--seeds', type=int, default=3, help='how many, from --seed on')
     add('--epochs', type=int, help='(default: 200; quick: 3)')
     add('--patience', type=int, default=20)
     add('--batch-size', type=int, default=2048)
@@ -47,16 +48,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.epochs = args.epochs or (3 if args.quick else 200)
     folder = data_folder(args.data)
-    datasets = args.datasets if folder else ['synthetic-tiny']
+    if args.datasets and not folder:
+        parser.error("'--datasets' needs '--data', the folder of real data")
+    known = ['lfm2k', 'beauty'] if folder else ['synthetic-tiny']
+    datasets = args.datasets or known
     source = Source({x: f'{folder}/{x}' for x in datasets if folder}, args.output)
     keep_freed_memory()
     with Report('sampled', args) as report:
         for dataset in datasets:
-            data = StandardizeFeatures()(source.load(dataset))
+            data = source.load(dataset)
             for preset in args.presets:
                 recall: dict[str, list[float]] = {}
-                graph = PRESETS[preset].transform(data)
-                for seed in range(args.seeds):
+                graph = TRANSFORMS[preset](data)
+                for seed in range(args.seed, args.seed + args.seeds):
                     for mode in args.modes:
                         row = train(graph, preset, mode, seed, args)
                         case = {'dataset': dataset, 'preset': preset, 'mode': mode}

@@ -86,6 +86,11 @@ def make_workload(args: argparse.Namespace) -> Workload:
     setting, device = SETTINGS[args.setting], torch.device(args.device)
     folder = data_folder(args.data)
     path = os.path.join(folder or '', args.setting, f'{args.setting}.inter')
+    if args.data and not os.path.exists(path):
+        raise SystemExit(
+            f"'--data' needs to name the folder that holds '{args.setting}/"
+            f"{args.setting}.inter' (got {args.data!r})"
+        )
     if folder is not None and os.path.exists(path):
         pairs = read_interactions(path)
         train, val, test = pairs.train, pairs.val, pairs.test

@@ -68,10 +68,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--ogb-root', default='dataset')
     parser.add_argument('--sizes', nargs='*', type=float, help='generated edges')
     parser.add_argument('--widths', nargs='*', type=int)
-    parser.add_argument('--kernels', nargs='*')
+    parser.add_argument('--kernels', nargs='*', choices=kernels('cuda'))
     parser.add_argument('--index', nargs='*', choices=['int32', 'int64'])
     parser.add_argument('--value', nargs='*', choices=list(DTYPES)[2:])
-    parser.add_argument('--passes', nargs='*', default=PASSES)
+    parser.add_argument('--passes', nargs='+', choices=PASSES, default=PASSES)
     args = parser.parse_args(argv)
     args.data = data_folder(args.data)
     quick = args.quick

@@ -20,6 +20,7 @@ from lgmrec_pyg.datasets import (
     MultimodalDataset,
     SyntheticMultimodal,
 )
+from lgmrec_pyg.datasets.synthetic import PRESETS
 from lgmrec_pyg.evaluation import Evaluator
 from lgmrec_pyg.graph import INTERACTS, modalities, model_inputs
 from lgmrec_pyg.nn import PAPER, RECOMMENDED, LGMRec
@@ -48,7 +49,12 @@ def arguments() -> argparse.ArgumentParser:
     )
     add('--root', default='data', help='where the folders of baby etc. are')
     add('--processed-dir', help='where to keep the processed data (default: OUTPUT)')
-    add('--preset', default='small', help='size of the synthetic data')
+    add(
+        '--preset',
+        default='small',
+        choices=list(PRESETS),
+        help='size of the synthetic data',
+    )
     add('--modalities', nargs='*', help='the modalities to use, in this order')
     add(
         '--standardize',
@@ -128,7 +134,7 @@ def prepare(args: argparse.Namespace) -> HeteroData:
     if args.modalities is None:
         args.modalities = modalities(data)
     if not set(args.modalities) <= set(modalities(data)):
-        raise ValueError(
+        raise SystemExit(
             f"'--modalities' needs to be from {modalities(data)} (got "
             f'{args.modalities})'
         )

@@ -40,13 +40,14 @@ class Prune(Callback):
 
 
 def objective(trial: optuna.Trial) -> float:
+    number = trial.suggest_float
     settings = {
-        'num_hyperedges': trial.suggest_categorical('num_hyperedges', [4, 16, 64]),
+        'num_collaborative_layers': trial.suggest_int('num_collaborative_layers', 1, 4),
         'num_modality_layers': trial.suggest_int('num_modality_layers', 1, 3),
-        'dropout': trial.suggest_float('dropout', 0.0, 0.8),
-        'alpha': trial.suggest_float('alpha', 0.01, 1.0, log=True),
+        'similar_weight': number('similar_weight', 0.1, 3.0, log=True),
+        'ranking_temperature': number('ranking_temperature', 0.05, 0.5, log=True),
     }
-    lr = trial.suggest_float('lr', 5e-4, 2e-2, log=True)
+    lr = number('lr', 5e-4, 2e-2, log=True)
     seed_everything(args.seed)
     model = LGMRec.from_data(data, **RECOMMENDED.model | settings)
     history = fit(

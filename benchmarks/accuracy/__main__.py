@@ -162,6 +162,7 @@ def _folders(
     for name in names:
         paths = [name] if os.sep in name else []
         paths += [os.path.join(data, name)] if data is not None else []
+        paths += [name]
         found = [path for path in paths if os.path.isdir(path)]
         if found:
             out[os.path.basename(os.path.normpath(name))] = found[0]

@@ -4,6 +4,7 @@ its rows, and whether models differ.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -23,7 +24,9 @@ PAIR = ['dataset', 'reference', 'model', 'metric']
 
 def current(runs: pd.DataFrame) -> pd.DataFrame:
     r"""The runs that count, in the order of models and studies: those that models
-    and studies have by now, of the chosen configurations, of the longest training.
+    and studies have by now, of the chosen configurations. Of runs of several lengths,
+    those are taken that most of a search or a study is there of, and the longest of
+    as many.
 
     Two columns are added: :obj:`searched` says from what validation chose, and
     :obj:`final` what is to be reported, which are seeds that the search has not
@@ -50,7 +53,7 @@ def _of_model(model: str, runs: pd.DataFrame) -> Iterable[pd.DataFrame]:
     configs = MODELS[model].configs(runs['dataset'].iloc[0].partition(' ')[0])
     order = {config_text(config): i for i, config in enumerate(configs)}
     main = runs[(runs['study'] == MAIN) & runs['config'].isin(order)]
-    main = _longest(main).sort_values(
+    main = _of_one_length(main, main['seed'] == SEARCH_SEED).sort_values(
         'config', key=lambda x: x.map(order), kind='stable'
     )
     searched = main['seed'] == SEARCH_SEED
@@ -70,14 +73,17 @@ def _of_model(model: str, runs: pd.DataFrame) -> Iterable[pd.DataFrame]:
             rows = places.get((name, variant, level))
             if rows is not None:
                 config = config_text(json.loads(best) | change)
-                yield _longest(rows[rows['config'] == config])
+                found = rows[rows['config'] == config]
+                yield _of_one_length(found, found['seed'] >= SEARCH_SEED)
 
 
-def _longest(runs: pd.DataFrame) -> pd.DataFrame:
+def _of_one_length(runs: pd.DataFrame, counted: pd.Series) -> pd.DataFrame:
     if runs.empty:
         return runs
     length = list(zip(runs['epochs'], runs['patience'], strict=True))
-    return runs[[x == max(length) for x in length]]
+    number = Counter(x for x, counts in zip(length, counted, strict=True) if counts)
+    chosen = max(length, key=lambda x: (number[x], x))
+    return runs[[x == chosen for x in length]]
 
 
 def interval(values: Iterable[float]) -> tuple[float, float]:
@@ -149,7 +155,8 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
     averaged over seeds: LGMRec, and every model that extends it, against all others.
 
     Every test carries the keys of the runs it is of. Those in :obj:`path` count for
-    as long as all of their runs do, for when the values of users are gone.
+    as long as all of their runs do, for when the values of users are gone. All models
+    with results count in the adjustment, also those that could not be tested.
     """
     final = rows[rows['final']]
     keys = final.groupby(['dataset', 'model'], sort=False)['key'].agg(list)
@@ -186,8 +193,10 @@ def significance(rows: pd.DataFrame, folder: str, path: str) -> pd.DataFrame:
     out = out.drop_duplicates(PAIR).sort_values(
         PAIR, key=lambda x: x.map(ranks[x.name])
     )
-    by = ['dataset', 'reference', 'metric']
-    out['p_holm'] = out.groupby(by)['p'].transform(holm) if len(out) else []
+    others = final.groupby('dataset')['model'].nunique() - 1
+    out['p_holm'] = np.nan
+    for (dataset, *_), tests_of in out.groupby(['dataset', 'reference', 'metric']):
+        out.loc[tests_of.index, 'p_holm'] = holm(tests_of['p'], others[dataset])
     with atomic_write(path) as partial:
         out.to_csv(partial, index=False, float_format='%.6g', lineterminator='\n')
     return out
@@ -214,9 +223,11 @@ def _paired(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float,
     return mean, float(bounds.low), float(bounds.high), float(test.pvalue)
 
 
-def holm(p: pd.Series) -> pd.Series:
+def holm(p: pd.Series, number: int | None = None) -> pd.Series:
     r"""Adjusts the p-values of several tests by the method of Holm, which SciPy does
-    not have.
+    not have: of so many tests, of which those that are not here have larger ones.
     """
+    number = len(p) if number is None else number
     ranked = p.sort_values()
-    return (ranked * np.arange(len(p), 0, -1)).cummax().clip(upper=1.0)
+    factor = np.arange(number, number - len(p), -1)
+    return (ranked * factor).cummax().clip(upper=1.0)

@@ -40,14 +40,16 @@ def _extras(rows: pd.DataFrame, name: str) -> list:
 def main_table(rows: pd.DataFrame) -> str:
     r"""All models on one dataset."""
     columns = ['val_Recall@20', 'Recall@10', 'Recall@20', 'NDCG@10', 'NDCG@20']
-    header = ['Model', 'Configs', 'Seeds', 'val Recall@20', *columns[1:]]
+    header = ['Model', 'Configs', 'Seeds', 'Patience', 'val Recall@20', *columns[1:]]
     lines = []
     for title, final, every in by_model(rows):
         seeds = str(len(final))
         if final['searched'].all() and MODELS[final['model'].iloc[0]].learned:
             seeds = 'search'
         values = [show(final[column]) for column in columns]
-        lines.append([title, str(every['searched'].sum()), seeds, *values])
+        patience = final['patience'].iloc[0]
+        words = [str(every['searched'].sum()), seeds, f'{patience or "-"}']
+        lines.append([title, *words, *values])
     return markdown(header, lines)
 
 

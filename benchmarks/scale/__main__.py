@@ -29,7 +29,7 @@ MODES = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('scale', __doc__)
+    parser = suite_parser('scale', __doc__, compares=False)
     parser.add_argument('--edges', type=float, nargs='+')
     parser.add_argument('--processes', type=int, nargs='+', default=[1])
     parser.add_argument('--modes', nargs='+', choices=list(MODES), default=list(MODES))
@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--num-neighbors', type=int, nargs='+', default=[10, 5, 2])
     parser.add_argument('--shard', choices=['batch', 'columns', 'rows'])
     parser.add_argument('--recommended', action='store_true', help='the preset')
+    parser.add_argument(
+        '--budget', type=float, help='seconds of steps (default: 20; quick: 1)'
+    )
     parser.add_argument('--min-steps', type=int, default=3)
     parser.add_argument(
         '--huge-pages', action=argparse.BooleanOptionalAction, default=True
@@ -70,6 +73,9 @@ def measure(
     default = 'batch' if mode == 'sampled' else 'columns'
     shard = 'none' if count == 1 else args.shard or default
     options = ('device', 'threads', 'seed', 'recommended', 'min_steps', 'num_neighbors')
+    budget = args.budget
+    if budget is None:
+        budget = 1.0 if args.quick else 20.0
     task = {
         **{name: getattr(args, name) for name in options},
         'edges': edges,
@@ -78,7 +84,7 @@ def measure(
         'mode': mode,
         'batch_size': batch_size,
         'huge_pages': args.huge_pages,
-        'budget': args.budget or (1.0 if args.quick else 20.0),
+        'budget': budget,
     }
     keys = ('edges', 'processes', 'shard', 'batch_size', 'huge_pages')
     row: dict[str, Any] = {**{key: task[key] for key in keys}, 'candidate': mode}

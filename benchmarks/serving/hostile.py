@@ -109,9 +109,7 @@ class Hostile:
         value = self.mutated(value) if draw.random() < 0.9 else value
         body = json.dumps(value).encode()
         if draw.random() < 0.03:
-            body = draw.choice(
-                [b'[' * 99_999, b'{"a":' * 9999, b'1' * 5000, b' ' * 9999]
-            )
+            body = draw.choice(BODIES)
         if damage == 'bytes':
             wrong = bytearray(body)
             for _ in range(draw.choice([1, 5])):
@@ -157,6 +155,10 @@ async def send(port: int, pieces: list[bytes], ends: bool) -> int:
         if not ends:  # Else the service is right to wait for the rest.
             writer.write_eof()
         line = await reader.readline()
+        while line.startswith(b'HTTP/1.1 1'):  # To continue: the answer follows.
+            while (await reader.readline()).strip():
+                pass
+            line = await reader.readline()
         await reader.read()
         return int(line.split()[1]) if line.startswith(b'HTTP/1.1 ') else 0
     except (ConnectionError, OSError):
@@ -183,7 +185,7 @@ async def attack(
             except asyncio.TimeoutError:
                 status = -1
             statuses[status] += 1
-            if status == -1 or (status >= 500 and status not in (503, 501)):
+            if status == -1 or (status >= 500 and status != 503):
                 wrong.append(f'{status}: {b"".join(pieces)[:2000]!r}')
 
     await asyncio.gather(*(client() for _ in range(connections)))

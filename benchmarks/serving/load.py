@@ -123,7 +123,7 @@ class Clients:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = suite_parser('serving.load', __doc__)
+    parser = suite_parser('serving.load', __doc__, device=False, compares=False)
     parser.add_argument('--users', type=int, default=100_000)
     parser.add_argument('--items', type=int, default=20_000)
     parser.add_argument('--dim', type=int, default=64)

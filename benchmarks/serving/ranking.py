@@ -9,7 +9,6 @@ rank them for a sample of users, whose items show the recall of the index. Memor
 is resident memory (Linux only) at its peak, beyond libraries and embeddings.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.memory import MIB, current_memory, peak_memory, reset_peak
-from benchmarks.report import Report, add_common_arguments
+from benchmarks.report import Report, suite_parser
 from lgmrec_pyg.recommend import Recommender, ann_recall, build_index
 
 NUM_CENTERS = 500
@@ -29,12 +28,7 @@ CPU = torch.device('cpu')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        'benchmarks.serving',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
+    parser = suite_parser('serving', __doc__, device=False, compares=False)
     parser.add_argument('--users', type=int, help='(default: 100,000)')
     parser.add_argument('--items', type=int, help='(default: 200,000)')
     parser.add_argument('--dim', type=int, default=64)

@@ -20,7 +20,7 @@ def test_load(tmp_path):
 
     command = '--quick --users 300 --items 200 --dim 8 --requests 100 --rates 20'
     command += ' --seconds 2 --max-requests 4 --connections 3 --no-plots'
-    load.main([*command.split(), '--device', 'cpu', '--output', str(tmp_path)])
+    load.main([*command.split(), '--output', str(tmp_path)])
     rows = read_rows(str(tmp_path / 'load.csv'))
     assert [row['load'] for row in rows] == 10 * ['closed'] + [
         'rate',

@@ -55,7 +55,7 @@ def test_ingest_suite(tmp_path, kind):
     from benchmarks import ingest
 
     command = ['--rows', '3000', '--format', kind, '--threads', '1', '--no-plots']
-    command += ['--device', 'cpu', '--candidates', 'stream', 'whole']
+    command += ['--candidates', 'stream', 'whole']
     ingest.main([*command, '--output', str(tmp_path)])
     stream, whole = read_rows(str(tmp_path / 'ingest.csv'))
     assert (stream['candidate'], whole['candidate']) == ('stream', 'whole')

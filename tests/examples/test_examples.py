@@ -117,7 +117,7 @@ def test_amazon_baby_on_a_folder_is_reproducible(tmp_path, run_here):
 
 
 def test_amazon_baby_names_an_unknown_modality(run_here):
-    with pytest.raises(ValueError, match=r"from \['image', 'text'\] \(got \['smell'"):
+    with pytest.raises(SystemExit, match=r"from \['image', 'text'\] \(got \['smell'"):
         run_here('amazon_baby.py', '--preset', 'tiny', '--modalities', 'smell')
 
 
@@ -195,8 +195,11 @@ def test_compare_models(run_here):
     args = ('--preset', 'tiny', '--epochs', '2', '--models', *models)
     _, stdout, _ = run_here('compare_models.py', *args)
     rows = [line.split() for line in stdout.splitlines()]
-    assert [row[0] for row in rows[1:]] == [m for m in models for _ in range(2)]
-    assert all(0 < float(row[2]) < 1 for row in rows[1:])
+    names = [(m, x) for m in models for x in ('published', 'softmax')]
+    assert [tuple(row[:2]) for row in rows[1:]] == [*names, ('LGMRec', 'recommended')]
+    recalls = [float(row[2]) for row in rows[1:]]
+    assert all(0 < recall < 1 for recall in recalls)
+    assert len(set(recalls[-3:])) == 3
 
 
 def test_search_prunes_and_continues(tmp_path, run_here):
@@ -214,7 +217,9 @@ def test_search_prunes_and_continues(tmp_path, run_here):
             assert 2 <= len(reported) <= 4
         else:
             assert trial.value == max(reported)
-    best = max(trial.value for trial in trials if trial not in pruned)
+    finished = [trial for trial in trials if trial not in pruned]
+    assert len({trial.value for trial in finished}) == len(finished)
+    best = max(trial.value for trial in finished)
     assert f'validation: {best:.4f}' in stdout
     variables, *_ = run_here('search.py', *args[:-3], '1', *args[-2:])
     assert len(variables['study'].trials) == 9

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,35 @@ def test_new_tests_join_those_of_users_that_are_gone(folder):
     pd.testing.assert_frame_equal(after, before, check_exact=False, rtol=1e-5)
 
 
+def test_longer_runs_count_once_there_are_as_many(folder):
+    def chosen() -> tuple[set, set]:
+        rows = current(load_runs(folder, ''))
+        rows = rows[rows['model'] == 'lgmrec']
+        return tuple(
+            set(rows[of_study]['epochs'])
+            for of_study in (rows['study'] == 'main', rows['study'] == 'ablation')
+        )
+
+    def add(config, seed, **place):
+        place = {'study': 'main', 'epochs': 20} | place
+        run = Run(dataset='d', data='0', model='lgmrec', config=config, **place)
+        save_run(folder, replace(run, seed=seed), {'val_Recall@20': 0.3}, {})
+
+    add(SMALL, 0)
+    assert chosen() == ({9}, {9})
+    for seed in (1, 2):  # Seeds are no part of the search.
+        add(SMALL, seed)
+    assert chosen() == ({9}, {9})
+    add(LARGE, 0)
+    assert chosen() == ({20}, {9})
+    change = {'study': 'ablation', 'variant': 'no local', 'epochs': 5}
+    add(SMALL | {'parts': ['hypergraph']}, 1, **change)
+    assert chosen() == ({20}, {9})
+    for seed in (2, 3):
+        add(SMALL | {'parts': ['hypergraph']}, seed, **change)
+    assert chosen() == ({20}, {5})
+
+
 def test_two_versions_of_the_data_are_told_apart(folder):
     other = Run('main', 'd', '1', 'popularity')
     save_run(folder, other, {'val_Recall@20': 0.1, 'Recall@20': 0.1}, {})
@@ -178,6 +208,9 @@ def test_holm_by_hand():
     adjusted = holm(pd.Series([0.01, 0.04, 0.03]))
     assert adjusted.sort_index().tolist() == pytest.approx([0.03, 0.06, 0.06])
     assert holm(pd.Series([0.5, 0.9])).tolist() == [1.0, 1.0]
+    # Two of five: times 5 and 4.
+    adjusted = holm(pd.Series([0.04, 0.01]), 5)
+    assert adjusted.sort_index().tolist() == pytest.approx([0.16, 0.05])
 
 
 def test_markdown():
