@@ -255,3 +255,21 @@ def test_a_split_may_begin_at_any_pair_of_numbers(dtype: torch.dtype) -> None:
         split_at=np.array([9, 10]),
     )
     assert data['user', 'interacts', 'item'].edge_index.size(1) == 8
+
+
+@pytest.mark.filterwarnings('error')
+def test_times_that_drop_nothing_warn_of_nothing():
+    label = time_split(
+        torch.zeros(2, 8, dtype=torch.long), torch.arange(8), split_at=(4, 6)
+    )
+    assert label.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(('val_ratio', 'test_ratio'), [(-0.1, 0.1), (0.6, 0.4)])
+@pytest.mark.parametrize('split', ['random', 'leave_one_out'])
+def test_ratios_are_checked_whatever_the_split(split, val_ratio, test_ratio):
+    frame = pd.DataFrame({'user_id': 0, 'item_id': range(8)})
+    with pytest.raises(ValueError, match='of sum < 1'):
+        graph_from_interactions(
+            frame, split=split, val_ratio=val_ratio, test_ratio=test_ratio
+        )

@@ -1,11 +1,12 @@
 import math
+import sys
 
 import pytest
 import torch
 import torch_geometric.transforms as T
 
 from lgmrec_pyg.datasets import SyntheticMultimodal
-from lgmrec_pyg.evaluation import Evaluator
+from lgmrec_pyg.evaluation import Evaluator, topk
 from lgmrec_pyg.graph import INTERACTS
 from lgmrec_pyg.transforms import DegreeNorm, ToAdjacency
 
@@ -205,3 +206,23 @@ def test_from_data(exclude_val):
     del data[INTERACTS].test_edge_label_index
     with pytest.raises(ValueError, match="'data' needs to hold 'test_edge_label"):
         Evaluator.from_data(data)
+
+
+@pytest.mark.parametrize('by', ['topk', 'evaluator'])
+def test_chunks_are_of_the_size_asked_for(by, monkeypatch):
+    module, sizes = sys.modules['lgmrec_pyg.evaluation.topk'], []
+    inner = module._topk_in_chunks
+
+    def observed(*args):
+        sizes.append(args[-1])
+        return inner(*args)
+
+    monkeypatch.setattr(module, '_topk_in_chunks', observed)
+    user, item = torch.randn(20, 4), torch.randn(30, 4)
+    if by == 'topk':
+        topk(user, item, 5, chunk_size=7)
+    else:
+        pairs = torch.arange(20).repeat(2, 1)
+        seen = pairs + torch.tensor([[0], [1]])
+        Evaluator(pairs, seen, 20, 30, chunk_size=7)(user, item)
+    assert sizes == [7]

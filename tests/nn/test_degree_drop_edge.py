@@ -57,3 +57,30 @@ def test_draws_are_replaced_in_place_and_repeat_with_the_seed() -> None:
     assert not torch.equal(*kept)
     with pytest.raises(ValueError, match=r"'p' needs to be in \[0, 1\) \(got 1"):
         DegreeDropEdge(1.0)
+
+
+def test_edges_are_kept_by_the_roots_of_their_degrees():
+    graph = model_inputs(irregular_graph())[1].interactions
+    user, item = graph.to_user.csr.row, graph.to_user.csr.col
+    degree = graph.to_user.degree[user] * graph.to_item.degree[item]
+    p = degree.double().rsqrt() / degree.double().rsqrt().sum()
+    module = DegreeDropEdge(1 - 1.5 / user.numel())  # Keeps one.
+    num_draws, count = 4000, torch.zeros(user.numel()).double()
+    for _ in range(num_draws):
+        kept = module.train()(graph).to_user.csr
+        count[(user == kept.row) & (item == kept.col)] += 1
+    expected, freedom = num_draws * p, user.numel() - 1
+    chi = float(((count - expected).square() / expected).sum())
+    assert chi < freedom + 4 * (2 * freedom) ** 0.5
+
+
+def test_draws_are_those_of_their_seed():
+    graph, module = model_inputs(irregular_graph())[1].interactions, DegreeDropEdge(0.5)
+
+    def kept(later: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        module.train()
+        torch.manual_seed(later)  # Nothing is drawn from here.
+        return module(graph).to_user.csr.col.clone()
+
+    assert torch.equal(kept(1), kept(2))

@@ -60,3 +60,17 @@ def test_repr() -> None:
         'noisy_eval=False)'
     )
     assert repr(HyperedgeMembership()) == expected
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        ({'temperature': 0.0}, "'temperature' needs to be positive"),
+        ({'dropout': 1.0}, r"'dropout' needs to be in \[0, 1\)"),
+        ({'dropout': -0.1}, r"'dropout' needs to be in \[0, 1\)"),
+        ({'noise': 'uniform'}, "'noise' needs to be one of"),
+    ],
+)
+def test_arguments_out_of_their_range(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        HyperedgeMembership(**kwargs)

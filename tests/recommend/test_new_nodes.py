@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
+from lgmrec_pyg.datasets import SyntheticMultimodal
 from lgmrec_pyg.graph import INTERACTS, describes, set_ids
 from lgmrec_pyg.recommend import Recommender, embed_new_items, embed_new_users
-from lgmrec_pyg.recommend.item_regression import Ridge
+from lgmrec_pyg.recommend.item_regression import ItemRegression, Ridge
 from lgmrec_pyg.transforms import StandardizeFeatures
 
 NUM_ITEMS, NUM_NEW, NUM_TRAINED = 240, 60, 220
@@ -269,3 +270,36 @@ def test_new_items_without_content_are_left_out():
     torch.testing.assert_close(out.item_emb, expected.item_emb)
     with pytest.raises(ValueError, match='zero for 60 of 60 items'):
         recommender.with_new_items(data, {'image': (ids, 0 * x)})
+
+
+def test_regression_by_hand_with_sources_of_other_lengths():
+    source, emb = torch.tensor([[2.0], [-1.0]]), torch.tensor([[4.0, 1.0], [0.0, 1.0]])
+    # Mean 3; slope (1.5 * 2 * 1 + 0.5 * 3) / (1.5 * 4 + 0.5 + 1) = 0.6; residuals
+    # -0.2 and -2.4.
+    out = Ridge.of(source, emb, torch.tensor([[1.5], [0.5]]))(torch.tensor([[1.0]]))
+    assert torch.allclose(out, torch.tensor([[3 + 0.6 - 1.3, 1.0]]))
+
+
+def test_items_count_by_the_logarithm_of_their_pairs():
+    data = HeteroData()
+    data['user'].num_nodes, data['item'].num_nodes = 7, 4
+    user = torch.cat([torch.arange(number) for number in (1, 3, 7)])
+    item = torch.tensor([0] + [1] * 3 + [2] * 7)
+    data[INTERACTS].edge_index = torch.stack([user, item])
+    data['text'].x = torch.randn(4, 2)
+    data[describes('text')].edge_index = torch.arange(4).repeat(2, 1)
+    weight = ItemRegression(data, torch.randn(4, 3))._weight
+    assert torch.allclose(weight.flatten(), torch.tensor([0.5, 1.0, 1.5]))
+
+
+def test_units_of_features_do_not_matter_to_new_items():
+    kwargs = {'num_users': 60, 'num_items': 40, 'num_interactions': 600}
+    data = SyntheticMultimodal(**kwargs)[0]
+    emb = torch.randn(40, 8)
+    x_dict = {x: torch.randn(5, data[x].num_features) for x in ('image', 'text')}
+    expected = embed_new_items(data, emb, x_dict)
+    for name, x in x_dict.items():
+        unit = torch.logspace(-2, 2, x.size(1))
+        data[name].x, x_dict[name] = data[name].x * unit, x * unit
+    out = embed_new_items(data, emb, x_dict)
+    assert torch.allclose(out, expected, rtol=1e-3, atol=1e-4)

@@ -341,3 +341,48 @@ def test_a_part_that_failed_leaves_nothing_behind() -> None:
     for name in ('user', 'item'):
         assert torch.equal(out[0][name].n_id, out[1][name].n_id)
         assert torch.equal(out[0][name].seed_probability, out[1][name].seed_probability)
+
+
+def test_a_generator_draws_the_same_parts():
+    data, parts = irregular_graph(num_users=30, num_items=25), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(0)
+        sampler = SubgraphSampler(data, [2, 2], batch_size=8, generator=generator)
+        parts.append(list(sampler))
+    for a, b in zip(*parts, strict=True):
+        assert all(torch.equal(a[x].n_id, b[x].n_id) for x in ('user', 'item'))
+        for edge_type in a.edge_types:
+            assert torch.equal(a[edge_type].edge_index, b[edge_type].edge_index)
+
+
+def a_part(**kwargs):
+    r"""A model, and a part of a graph."""
+    data = irregular_graph(num_users=30, num_items=25)
+    model = LGMRec.from_data(data, embedding_dim=8, **kwargs).double().eval()
+    torch.manual_seed(0)
+    seeds = torch.tensor([[0, 1, 3], [0, 1, 3], [5, 6, 7]])
+    return model, SubgraphSampler(data, [3, 2, 2], batch_size=8).sample(*seeds)
+
+
+@pytest.mark.parametrize('loss', ['bpr', 'softmax'])
+def test_terms_weigh_the_seeds_of_a_part(loss):
+    model, batch = a_part(ranking_loss=loss)
+    out, index = model(*model_inputs(batch)), triplets(batch)
+    ones = {x: torch.ones_like(getattr(out, x)) for x in ('user_weight', 'item_weight')}
+    assert float(out.user_weight.max()) > 1.5
+    losses, flat = model.loss(out, *index), model.loss(out._replace(**ones), *index)
+    assert not torch.allclose(losses.contrast, flat.contrast)
+    # One triplet after the other needs no weights, a softmax over a sample does.
+    assert torch.allclose(losses.ranking, flat.ranking) == (loss == 'bpr')
+
+
+def test_hyperedges_weigh_the_items_of_a_part():
+    model, batch = a_part()
+    x_dict, graph = model_inputs(batch)
+    item = graph.nodes['item']
+    flat = graph.nodes | {'item': item._replace(weight=torch.ones_like(item.weight))}
+    out, other = model(x_dict, graph), model(x_dict, graph._replace(nodes=flat))
+    assert torch.equal(out.item.collaborative, other.item.collaborative)
+    for x, y in zip(out.user.hypergraph, other.user.hypergraph, strict=True):
+        assert not torch.allclose(x.dense(), y.dense())

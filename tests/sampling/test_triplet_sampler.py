@@ -171,3 +171,9 @@ def test_negatives_of_many_users_and_items_in_32_bits():
     sampler = NegativeSampler(index, 100_000)
     assert int(sampler.num_free[99_999]) == 0
     assert 7 not in sampler(torch.zeros(1000, dtype=torch.int32))
+
+
+def test_full_users_are_named_whatever_others_have():
+    sampler = NegativeSampler(torch.tensor([[0, 0, 0, 1], [0, 1, 2, 0]]), 2)
+    with pytest.raises(ValueError, match="'user' 0 interacted with all"):
+        sampler(torch.tensor([0]))

@@ -434,3 +434,22 @@ def test_a_compiled_model_trains_like_any_other(monkeypatch):
         assert other.losses == history.losses
         assert not model.training
     assert len(compiled) == 3
+
+
+def test_a_run_out_of_patience_is_kept_whenever_checkpoints_are_due(tmp_path):
+    options = {'patience': 2, 'epochs': 20}
+    options |= {'checkpoint': tmp_path / 'run', 'checkpoint_every': 10}
+    _, history = run(Script(0.3, 0.2, 0.1, 0.9), **options)
+    assert (history.epochs_run, history.stopped_by) == (3, 'patience')
+    _, other = run(Script(), resume=True, **options)
+    assert (other.epochs_run, other.stopped_by) == (3, 'patience')
+
+
+@pytest.mark.filterwarnings('error::UserWarning')
+def test_a_good_run_warns_of_nothing():
+    run(Script(0.1, 0.2), epochs=2)
+
+
+def test_a_metric_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"'monitor' .*'AUC'.*got 'Recall@20'"):
+        run(lambda user, item: {'AUC': 0.5}, epochs=1)

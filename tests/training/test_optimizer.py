@@ -69,3 +69,15 @@ def test_its_state_can_be_restored() -> None:
         assert torch.equal(x, y)
     with pytest.raises(RuntimeError, match='sparse gradients'):
         Adam(model.parameters()).step()
+
+
+def test_calls_its_closure():
+    x = torch.nn.Parameter(torch.ones(2))
+
+    def closure() -> Tensor:
+        loss = x.square().sum()
+        loss.backward()
+        return loss
+
+    assert RowAdam([x], lr=0.1).step(closure).item() == 2
+    assert torch.allclose(x, torch.full((2,), 0.9))

@@ -25,14 +25,15 @@ def dense_similarity(x: Tensor, k: int, weight: str) -> Tensor:
 
 
 @pytest.mark.parametrize('weight', ['cosine', 'uniform'])
-@pytest.mark.parametrize('k', [1, 3, 50, {'image': 2, 'text': 4}])
+@pytest.mark.parametrize('k', [1, 3, 50, {'image': 2, 'text': 4}, {'image': 2}])
 def test_equal_to_dense_similarities(k: int | dict, weight: str) -> None:
-    data = irregular_graph()
+    data = irregular_graph(num_items=20)
     data['text'].x[3] = 0  # As good as missing.
     data = SimilarItems(k, weight)(data)
     dense = Dense(data)
     for name, x in dense.x.items():
-        expected = dense_similarity(x, k[name] if isinstance(k, dict) else k, weight)
+        of_name = k.get(name, 10) if isinstance(k, dict) else k
+        expected = dense_similarity(x, of_name, weight)
         if weight == 'uniform' and k == 50:  # Columns have as many entries as rows.
             assert torch.allclose(expected, expected.t())
         assert torch.allclose(dense.s[name], expected)

@@ -55,10 +55,11 @@ def test_options() -> None:
 def test_errors_and_repr() -> None:
     expected = "HypergraphContrast(temperature=0.2, reduction='sum', symmetric=False)"
     assert repr(HypergraphContrast()) == expected
-    with pytest.raises(
-        ValueError, match=r"'temperature' needs to be positive \(got -1"
-    ):
-        HypergraphContrast(-1.0)
+    for wrong in (-1.0, 0.0):
+        with pytest.raises(ValueError, match="'temperature' needs to be positive"):
+            HypergraphContrast(wrong)
+    with pytest.raises(ValueError, match=r"'backend' needs to be .* \(got 'fast'\)"):
+        HypergraphContrast(backend='fast')
     with pytest.raises(ValueError, match=r"'reduction' needs to be .* \(got 'none'\)"):
         HypergraphContrast(reduction='none')
 

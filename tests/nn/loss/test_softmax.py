@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from lgmrec_pyg.nn import SoftmaxLoss
+from lgmrec_pyg.nn.loss import sampled_infonce
 
 
 def test_equal_to_cross_entropy_of_cosines() -> None:
@@ -54,3 +55,22 @@ def test_errors() -> None:
 
 def test_repr() -> None:
     assert repr(SoftmaxLoss()) == 'SoftmaxLoss(temperature=0.2)'
+
+
+def test_positives_are_candidates_in_any_case():
+    user, item = torch.randn(3, 4).double(), torch.randn(7, 4).double()
+    pos, chosen = torch.tensor([0, 5, 2]), torch.tensor([0, 1, 1, 1, 0, 1, 0]).bool()
+    scores = F.normalize(user) @ F.normalize(item).t() / 0.2
+    expected = F.cross_entropy(scores[:, [0, 1, 2, 3, 5]], torch.tensor([0, 4, 2]))
+    assert torch.allclose(SoftmaxLoss()(user, item, pos, candidates=chosen), expected)
+
+
+@pytest.mark.parametrize('masked', [False, True])
+def test_a_sample_of_items_is_weighted(masked):
+    user, item = F.normalize(torch.randn(3, 4)), F.normalize(torch.randn(7, 4))
+    user, item = user.double(), item.double()
+    pos, weight = torch.tensor([0, 5, 2]), 1 + 9 * torch.rand(7).double()
+    candidates = torch.ones(7).bool() if masked else None
+    out = SoftmaxLoss()(user, item, pos, weight, candidates)
+    assert torch.allclose(out, sampled_infonce(user, item, pos, weight, 0.2) / 3)
+    assert not torch.allclose(out, SoftmaxLoss()(user, item, pos))

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from references.blocks import graph_with_similar
 from torch_geometric.data import HeteroData
 
 import lgmrec_pyg.nn as nn
@@ -113,3 +114,27 @@ def test_published_settings_fit_the_models(data) -> None:
         _, graph = model_inputs(preset.transform(data))
         model.check({'image': data['image'].x, 'text': data['text'].x}, graph)
     assert set(nn.PUBLISHED) == set(MODELS)
+
+
+@pytest.mark.parametrize('name', [*MODELS, 'LGMRec'])
+def test_a_new_model_is_initialized_as_by_its_reset(name) -> None:
+    model = getattr(nn, name).from_data(graph_with_similar(union=True))
+    new = {key: x.detach().clone() for key, x in model.named_parameters()}
+    model.reset_parameters()
+    for key, x in model.named_parameters():
+        if x.numel() >= 128:
+            expected = pytest.approx(float(x.detach().std()), rel=0.25)
+            assert float(new[key].std()) == expected, key
+        elif x.numel() > 0 and bool((x == x.flatten()[0]).all()):
+            assert torch.equal(new[key], x), key
+
+
+@pytest.mark.parametrize('name', [*MODELS, 'LGMRec'])
+def test_a_model_refuses_another_graph(name) -> None:
+    data = graph_with_similar(union=True)
+    model = getattr(nn, name).from_data(data, embedding_dim=8).double()
+    inputs = model_inputs(data)
+    model(*inputs)
+    model.num_users = 12
+    with pytest.raises(ValueError, match='12 users and 9 items of the model'):
+        model(*inputs)

@@ -92,3 +92,13 @@ def test_similarities_are_learned_once_an_epoch() -> None:
         model.train()(*inputs)
     model.loss(model(*inputs), *TRIPLETS).total.backward()
     assert model.modality_weight.grad is not None
+
+
+def test_learns_anew_in_evaluation():
+    data = graph_with_similar(union=True)
+    model = LATTICE.from_data(data, embedding_dim=8).double().eval()
+    inputs = model_inputs(data)
+    before = model.embed(*inputs)[1]
+    with torch.no_grad():
+        model.modality_weight.copy_(torch.tensor([9.0, -9.0]))
+    assert not torch.allclose(model.embed(*inputs)[1], before)

@@ -20,7 +20,7 @@ from lgmrec_pyg.graph import (
     similar,
     validate_graph,
 )
-from lgmrec_pyg.nn import LGMRec
+from lgmrec_pyg.nn import LGMRec, NodeEmbedding
 from lgmrec_pyg.nn.models.lgmrec import PARTS
 from lgmrec_pyg.transforms import SimilarItems, ToAdjacency
 
@@ -484,7 +484,28 @@ def test_embeds_large_graphs_in_chunks(monkeypatch, ranking_loss: str) -> None:
     inputs = inputs_of(data, 'csr')
     expected = model.embed(*inputs)
     monkeypatch.setattr('lgmrec_pyg.nn.models.lgmrec.CHUNK_ROWS', 4)
+    part, sizes = NodeEmbedding.part, []
+
+    def observed(self, rows):
+        sizes.append(part(self, rows).collaborative.size(0))
+        return part(self, rows)
+
+    monkeypatch.setattr(NodeEmbedding, 'part', observed)
     with torch.no_grad():
         found = model.embed(*inputs)
+    assert max(sizes) == 4
+    assert sum(sizes) == sum(len(x) for x in expected)
     for x, y in zip(found, expected, strict=True):
         assert torch.allclose(x, y, rtol=1e-12)
+
+
+def test_parts_of_a_graph_reach_as_far_as_layers() -> None:
+    sizes = {'num_collaborative_layers': 1, 'num_modality_layers': 3}
+    dims = {'text': 3}
+    assert LGMRec(4, 3, {}, **sizes).num_hops == 1
+    assert LGMRec(4, 3, {}, num_collaborative_layers=0).num_hops == 0
+    # Users are lifted to hyperedges, and enter propagation, by their items.
+    assert LGMRec(4, 3, dims, **sizes).num_hops == 4
+    assert LGMRec(4, 3, dims, **sizes, fusion='concat').num_hops == 3
+    parts = ['collaborative', 'hypergraph']
+    assert LGMRec(4, 3, dims, **sizes, parts=parts).num_hops == 1

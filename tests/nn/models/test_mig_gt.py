@@ -96,3 +96,11 @@ def test_evaluation_is_deterministic_and_training_is_not() -> None:
     assert torch.equal(model.embed(*inputs)[0], model.embed(*inputs)[0])
     assert model.dropout['edge'] == 0.5
     assert model.dropout['user'] == 0.3
+
+
+def test_is_initialized_as_published():
+    model = MIGGT(2000, 4, {'image': 300}, embedding_dim=64)
+    assert float(model.user_embedding.weight.std()) == pytest.approx(1 / 8, rel=0.02)
+    assert not model.mlp['image'][3].bias.any()
+    assert not model.projection['image'].bias.any()
+    assert (model.mlp['image'][1].weight == 0.25).all()

@@ -23,3 +23,10 @@ def test_equal_to_dense_reference(num_modalities, temperature) -> None:
         return user, item, rank + 1e-2 * reg, rank, reg
 
     assert_equal_to_reference(model.double(), data, reference)
+
+
+def test_is_initialized_as_one_layer_of_all_features():
+    model = VBPR(5, 4, {'image': 300, 'text': 100}, embedding_dim=64)
+    expected = pytest.approx((2 / (300 + 100 + 64)) ** 0.5, rel=0.05)
+    for module in model.projection.values():
+        assert float(module.projection.weight.std()) == expected
