@@ -53,9 +53,8 @@ def _of_model(model: str, runs: pd.DataFrame) -> Iterable[pd.DataFrame]:
     configs = MODELS[model].configs(runs['dataset'].iloc[0].partition(' ')[0])
     order = {config_text(config): i for i, config in enumerate(configs)}
     main = runs[(runs['study'] == MAIN) & runs['config'].isin(order)]
-    main = _of_one_length(main, main['seed'] == SEARCH_SEED).sort_values(
-        'config', key=lambda x: x.map(order), kind='stable'
-    )
+    main = _of_one_length(main, main[main['seed'] == SEARCH_SEED])
+    main = main.sort_values('config', key=lambda x: x.map(order), kind='stable')
     searched = main['seed'] == SEARCH_SEED
     scored = main[searched & (main['error'] == '')]
     if scored.empty:
@@ -74,16 +73,19 @@ def _of_model(model: str, runs: pd.DataFrame) -> Iterable[pd.DataFrame]:
             if rows is not None:
                 config = config_text(json.loads(best) | change)
                 found = rows[rows['config'] == config]
-                yield _of_one_length(found, found['seed'] >= SEARCH_SEED)
+                yield _of_one_length(found, found)
 
 
-def _of_one_length(runs: pd.DataFrame, counted: pd.Series) -> pd.DataFrame:
+def _of_one_length(runs: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
     if runs.empty:
         return runs
-    length = list(zip(runs['epochs'], runs['patience'], strict=True))
-    number = Counter(x for x, counts in zip(length, counted, strict=True) if counts)
-    chosen = max(length, key=lambda x: (number[x], x))
-    return runs[[x == chosen for x in length]]
+    number = Counter(_lengths(counted))
+    chosen = max(_lengths(runs), key=lambda x: (number[x], x))
+    return runs[[x == chosen for x in _lengths(runs)]]
+
+
+def _lengths(runs: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(runs['epochs'], runs['patience'], strict=True))
 
 
 def interval(values: Iterable[float]) -> tuple[float, float]:
