@@ -17,7 +17,13 @@ ARGUMENT = re.compile(
 DEFAULT = re.compile(r'\(default:\s+:obj:`(.+?)`\)', re.DOTALL)
 
 
-def defaults_of(arguments: ast.arguments) -> dict[str, ast.expr]:
+def defaults_of(node: ast.ClassDef | ast.FunctionDef) -> dict[str, ast.expr]:
+    r"""The defaults of a function, or of the constructor of a class."""
+    if isinstance(node, ast.ClassDef):
+        functions = [x for x in node.body if isinstance(x, ast.FunctionDef)]
+        found = [x for x in functions if x.name == '__init__']
+        return defaults_of(found[0]) if found else {}
+    arguments = node.args
     places = [*arguments.posonlyargs, *arguments.args]
     last = places[len(places) - len(arguments.defaults) :]
     out = {x.arg: value for x, value in zip(last, arguments.defaults, strict=True)}
@@ -31,19 +37,13 @@ def documented() -> Iterator[tuple[str, str, ast.expr]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, (ast.ClassDef, ast.FunctionDef)):
                 continue
-            functions = node.body if isinstance(node, ast.ClassDef) else [node]
-            for function in functions:
-                if not isinstance(function, ast.FunctionDef) or (
-                    function is not node and function.name != '__init__'
-                ):
-                    continue
-                defaults = defaults_of(function.args)
-                text = (ast.get_docstring(node) or '').replace('\n', '\n ')
-                for name, words in ARGUMENT.findall(text):
-                    found = DEFAULT.search(words)
-                    if found and name in defaults:
-                        place = f'{path.relative_to(PACKAGE)}: {node.name}, {name}'
-                        yield place, found[1], defaults[name]
+            text = (ast.get_docstring(node) or '').replace('\n', '\n ')
+            defaults = defaults_of(node)
+            for name, words in ARGUMENT.findall(text):
+                found = DEFAULT.search(words)
+                if found and name in defaults:
+                    place = f'{path.relative_to(PACKAGE)}: {node.name}, {name}'
+                    yield place, found[1], defaults[name]
 
 
 def value_of(text: str) -> Any:

@@ -160,9 +160,7 @@ def _folders(
         names = known if data is not None and known else [SYNTHETIC + preset]
     out: dict[str, str | None] = {}
     for name in names:
-        paths = [name] if os.sep in name else []
-        paths += [os.path.join(data, name)] if data is not None else []
-        paths += [name]
+        paths = [os.path.join(data or '', name), name]
         found = [path for path in paths if os.path.isdir(path)]
         if found:
             out[os.path.basename(os.path.normpath(name))] = found[0]

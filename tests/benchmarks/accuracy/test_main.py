@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from benchmarks.accuracy.__main__ import CORE, main
+from benchmarks.accuracy.__main__ import CORE, main, parse_args
 from benchmarks.accuracy.execute import execute
 from benchmarks.accuracy.report import main as report
 from benchmarks.accuracy.runs import Run
@@ -84,6 +84,20 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
     assert main([*args, '--output', str(tmp_path / 'out'), '--epochs', '1']) == 1
     assert {row['model'] for row in rows(tmp_path / 'out')} == {'popularity'}
     assert 'Failed: main bare vbpr' in capsys.readouterr().err
+
+
+def test_folders_are_found_by_path_or_name(tmp_path, monkeypatch):
+    for name in ('here/mine', 'data/mine', 'data/other'):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / 'here')
+    monkeypatch.delenv('LGMREC_DATA', raising=False)
+    data = str(tmp_path / 'data')
+    assert parse_args(['--datasets', 'mine']).folders == {'mine': 'mine'}
+    args = ['--datasets', 'mine', 'other', '--data', data]
+    expected = {'mine': f'{data}/mine', 'other': f'{data}/other'}
+    assert parse_args(args).folders == expected
+    args = ['--datasets', '../data/other']
+    assert parse_args(args).folders == {'other': '../data/other'}
 
 
 @pytest.mark.parametrize(
