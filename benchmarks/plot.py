@@ -52,6 +52,9 @@ FIGURES = {
     'contrast': [
         Figure('nodes', 'median_ms', 'ms', 'nodes', ('batch', 'form', 'hyperedges')),
     ],
+    'attention': [
+        Figure('edges', 'median_ms', 'ms', 'edges', ('heads',)),
+    ],
     'train_step': [Figure('step', 'median_ms', 'ms per step', None, ('setting',))],
     'epoch': [
         Figure('epoch', 'median_ms', 'ms per epoch', None, ('setting', 'phase')),

@@ -50,6 +50,9 @@ class DegreeDropEdge(Module):
                 graph, kept = self._drawn.last
                 for old, new in zip(_flat(kept), _flat(self.draw(graph)), strict=True):
                     old.copy_(new)
+                # The same tensors in another tuple: layers remember what they made of
+                # the last one.
+                self._drawn.last = graph, kept._replace()
         return self
 
     def forward(self, graph: BipartiteGraph) -> BipartiteGraph:

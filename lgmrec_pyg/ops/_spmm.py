@@ -11,10 +11,11 @@ from torch_geometric.utils import scatter
 from lgmrec_pyg.ops._extension import has_extension, register
 from lgmrec_pyg.ops.adjacency import Adjacency
 from lgmrec_pyg.ops.csr import CSR, to_csr
+from lgmrec_pyg.ops.edge_pattern import EdgePattern
 
 
 def spmm(
-    adj: Adjacency | Adj,
+    adj: Adjacency | EdgePattern | Adj,
     x: Tensor,
     weight: OptTensor = None,
     size: tuple[int, int] | None = None,
@@ -30,24 +31,26 @@ def spmm(
 
     In contrast to :func:`torch_geometric.utils.spmm`, the backward pass never
     transposes the matrix in the training loop: the gradient is a product with the
-    transpose that an :class:`~lgmrec_pyg.ops.Adjacency` holds. Edge weights are
-    constants unless they require gradients, in which case the
-    :obj:`"scatter"` kernel is used, as for derivatives in forward mode.
+    transpose that an :class:`~lgmrec_pyg.ops.Adjacency` holds. Gradients of edge
+    weights, where they are required, are inner products along edges, see
+    :func:`~lgmrec_pyg.ops.sddmm`. Derivatives in forward mode take the
+    :obj:`"scatter"` kernel.
 
     Args:
-        adj (Adjacency or SparseTensor or torch.Tensor or EdgeIndex): The
-            adjacency of :math:`N` destination and :math:`M` source nodes. Others
-            than an :class:`~lgmrec_pyg.ops.Adjacency` are compressed anew in every
+        adj (Adjacency or EdgePattern or SparseTensor or torch.Tensor or EdgeIndex):
+            The adjacency of :math:`N` destination and :math:`M` source nodes: an
+            :class:`~lgmrec_pyg.ops.Adjacency`, or for learned weights an
+            :class:`~lgmrec_pyg.ops.EdgePattern`. Others are compressed anew in every
             call, see :meth:`Adjacency.from_adj`.
         x (torch.Tensor): Source features of shape :math:`(M, F)`.
-        weight (torch.Tensor, optional): Edge weights for an edge index.
+        weight (torch.Tensor, optional): Edge weights for an edge index or pattern.
             (default: :obj:`None`)
         size (Tuple[int, int], optional): :math:`(N, M)`, for a plain edge
             index. (default: :obj:`None`)
         kernel (str, optional): One of :obj:`"cpp"`, :obj:`"embedding_bag"`,
             :obj:`"sparse_reduce"`, :obj:`"sparse_mm"` and :obj:`"scatter"`; the
-            choice of :obj:`"auto"` follows :func:`choose_kernel`.
-            (default: :obj:`"auto"`)
+            choice of :obj:`"auto"` follows :func:`choose_kernel`, and counts for all
+            weights that require gradients. (default: :obj:`"auto"`)
 
     Shapes:
         - **input:** source features :math:`(M, F)`
@@ -56,7 +59,11 @@ def spmm(
     Raises:
         ValueError: If the kernel is unknown or cannot run here.
     """
-    if not isinstance(adj, Adjacency):
+    edges = adj if isinstance(adj, EdgePattern) else None
+    if edges is not None:
+        csr = edges.csr(weight)
+        adj = Adjacency(csr, csr)  # The pattern has the transpose.
+    elif not isinstance(adj, Adjacency):
         if not (x.requires_grad and torch.is_grad_enabled()):
             csr = to_csr(adj, weight, size)
             adj = Adjacency(csr, csr)  # Without gradients, no transpose is needed.
@@ -68,13 +75,19 @@ def spmm(
             f"'x' needs to be of shape ({csr.size[1]}, *) to be propagated over an "
             f'adjacency of shape {tuple(csr.size)} (got {tuple(x.size())})'
         )
-    learned = csr.value is not None and csr.value.requires_grad
-    if learned or has_tangent(x):
+    value = csr.value
+    if has_tangent(x) or (value is not None and has_tangent(value)):
         return KERNELS['scatter'](csr, x)
     if kernel != 'auto' and kernel not in KERNELS:
         raise ValueError(
             f"'kernel' needs to be 'auto' or one of {list(KERNELS)} (got '{kernel}')"
         )
+    learned = value is not None and value.requires_grad and torch.is_grad_enabled()
+    if edges is None and learned:
+        edges = EdgePattern.from_csr(csr)
+    if edges is not None:
+        value = x.new_ones(csr.col.numel()) if value is None else value
+        return torch.ops.lgmrec_pyg.valued_spmm(value, x, *edges)
     return torch.ops.lgmrec_pyg.spmm(x, *csr[:3], *csr_t[:3], kernel)
 
 

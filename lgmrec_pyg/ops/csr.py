@@ -1,3 +1,4 @@
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -6,6 +7,9 @@ from torch_geometric import EdgeIndex
 from torch_geometric.typing import Adj, OptTensor, SparseTensor
 from torch_geometric.utils import index_sort
 from torch_geometric.utils.sparse import index2ptr
+
+# Kernels of PyTorch read matrices as its CSR tensors, of which it warns once.
+warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
 
 
 class CSR(NamedTuple):

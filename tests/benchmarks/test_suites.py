@@ -2,6 +2,7 @@ import importlib
 
 import pytest
 import torch
+from graphs import irregular_graph
 
 from benchmarks.plot import read_rows
 
@@ -9,6 +10,7 @@ SIDES = {'reference', 'library', 'library bf16'}
 SUITES = {
     'hypergraph': ('--nodes 200 --hyperedges 8 --per-node 2', {'dense', 'scatter'}),
     'contrast': ('--nodes 300 --batch 20', {'plain', 'chunked', 'stored'}),
+    'attention': ('--sizes 500 --heads 2', {'library', 'gathered', 'pyg'}),
     'train_step': ('--setting small --batch-size 512', SIDES),
     'epoch': ('--setting small --rounds 1', SIDES),
 }
@@ -36,6 +38,18 @@ def test_profile_writes_a_trace_of_each_candidate(tmp_path):
     hypergraph.main([*command, '--output', str(tmp_path), '--profile', str(tmp_path)])
     names = {path.stem.rsplit('_', 1)[1] for path in tmp_path.glob('*.json')}
     assert names == {'dense', 'scatter'}
+
+
+def test_gathered_attention_is_that_of_the_layer():
+    from benchmarks.attention import gathered
+    from lgmrec_pyg.graph import model_inputs
+    from lgmrec_pyg.nn import EdgeAttention
+
+    data = irregular_graph()
+    layer, x = EdgeAttention(8, heads=2).double(), torch.randn(20, 8).double()
+    inputs = *x.split([11, 9]), model_inputs(data)[1].interactions
+    for a, b in zip(layer(*inputs), gathered(layer, *inputs), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_memory_suite(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from graphs import irregular_graph
 from references.blocks import Dense, normalized
 
 from lgmrec_pyg.graph import BipartiteGraph, model_inputs
-from lgmrec_pyg.nn import DegreeDropEdge
+from lgmrec_pyg.nn import DegreeDropEdge, EdgeAttention, TeleportPropagation
 
 
 def dense_of(graph: BipartiteGraph) -> torch.Tensor:
@@ -45,7 +45,8 @@ def test_draws_are_replaced_in_place_and_repeat_with_the_seed() -> None:
     first = module(graph)
     before = dense_of(first)
     torch.manual_seed(1)
-    assert module.train()(graph) is first
+    second = module.train()(graph)
+    assert second.to_user.csr.col is first.to_user.csr.col
     assert not torch.equal(dense_of(first), before)
     torch.manual_seed(1)  # As for a run that was killed, and knows no graph yet.
     assert torch.equal(dense_of(other.train()(graph)), dense_of(first))
@@ -84,3 +85,22 @@ def test_draws_are_those_of_their_seed():
         return module(graph).to_user.csr.col.clone()
 
     assert torch.equal(kept(1), kept(2))
+
+
+@pytest.mark.parametrize('layer', [EdgeAttention(8), TeleportPropagation(2)])
+def test_layers_see_the_edges_of_every_draw(layer: torch.nn.Module) -> None:
+    data = irregular_graph()
+    graph, module = model_inputs(data)[1].interactions, DegreeDropEdge(0.5)
+    x = torch.randn(20, 8).double().split([11, 9])
+    layer.double()
+    for _ in range(5):
+        kept = module.train()(graph)
+        copied = BipartiteGraph.from_confidence(
+            torch.stack([kept.to_user.csr.row, kept.to_user.csr.col]).clone(),
+            torch.ones(kept.to_user.csr.col.numel()),
+            11,
+            9,
+            dtype=torch.float64,
+        )
+        for out, expected in zip(layer(*x, kept), layer(*x, copied), strict=True):
+            assert torch.allclose(out, expected)

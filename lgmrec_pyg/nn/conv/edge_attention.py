@@ -1,10 +1,10 @@
 import torch
 from torch import Tensor
 from torch.nn import Linear, Module
-from torch_geometric.utils import scatter
 
 from lgmrec_pyg.graph import BipartiteGraph
-from lgmrec_pyg.ops import Adjacency
+from lgmrec_pyg.nn.per_graph import PerGraph
+from lgmrec_pyg.ops import EdgePattern, sddmm, spmm
 
 CLIP = 10.0
 EPS = 1e-8
@@ -46,6 +46,7 @@ class EdgeAttention(Module):
         self.query = Linear(channels, channels, bias=False)
         self.key = Linear(channels, channels, bias=False)
         self.value = Linear(channels, channels, bias=False)
+        self._edges = PerGraph(_patterns)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -56,28 +57,30 @@ class EdgeAttention(Module):
     def forward(
         self, x_user: Tensor, x_item: Tensor, graph: BipartiteGraph
     ) -> tuple[Tensor, Tensor]:
+        to_user, to_item = self._edges(graph)
         return (
-            self.attend(x_user, x_item, graph.to_user),
-            self.attend(x_item, x_user, graph.to_item),
+            self.attend(x_user, x_item, to_user),
+            self.attend(x_item, x_user, to_item),
         )
 
-    def attend(self, x: Tensor, source: Tensor, adj: Adjacency) -> Tensor:
+    def attend(self, x: Tensor, source: Tensor, edges: EdgePattern) -> Tensor:
         r"""One direction."""
-        row, col, size = (
-            adj.csr.row,
-            adj.csr.col,
-            (-1, self.heads, x.size(1) // self.heads),
-        )
-        query = self.query(x).view(size)[row]
-        logit = (query * self.key(source).view(size)[col]).sum(dim=-1)
-        dtype = torch.promote_types(logit.dtype, torch.float)
-        weight = logit.to(dtype).clamp(-CLIP, CLIP).exp()
-        total = scatter(weight, row, dim_size=x.size(0), reduce='sum')
-        message = weight.unsqueeze(-1) * self.value(source).view(size)[col]
-        out = scatter(message, row, dim_size=x.size(0), reduce='sum')
-        return (out / (total + EPS).unsqueeze(-1)).flatten(1).to(logit.dtype)
+        parts = self.query(x), self.key(source), self.value(source)
+        dtype = torch.promote_types(parts[0].dtype, torch.float)
+        heads = (part.to(dtype).chunk(self.heads, dim=1) for part in parts)
+        one = parts[2].new_ones(source.size(0), 1, dtype=dtype)
+        out = []
+        for query, key, value in zip(*heads, strict=True):
+            weight = sddmm(edges, query, key).clamp(-CLIP, CLIP).exp()
+            total = spmm(edges, one, weight) + EPS
+            out.append(spmm(edges, value, weight) / total)
+        return torch.cat(out, dim=1).to(parts[0].dtype)
 
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}({self.query.in_features}, heads={self.heads})'
         )
+
+
+def _patterns(graph: BipartiteGraph) -> list[EdgePattern]:
+    return [EdgePattern.from_csr(x.csr) for x in (graph.to_user, graph.to_item)]
