@@ -1,11 +1,11 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
 from lgmrec_pyg.graph import BipartiteGraph
+from lgmrec_pyg.nn.dropout import dropout
 from lgmrec_pyg.nn.per_graph import PerGraph
 from lgmrec_pyg.ops import Adjacency, spmm
 
@@ -70,10 +70,10 @@ class TeleportPropagation(Module):
             return matrices
         kept = []
         for adj, perm in zip(matrices.adj, matrices.perm, strict=True):
-            value = F.dropout(adj.csr.value, self.dropout)
+            value = dropout(adj.csr.value, self.dropout)
             csr_t = adj.csr_t._replace(value=value[perm])
             kept.append(Adjacency(adj.csr._replace(value=value), csr_t))
-        loop = [F.dropout(x, self.dropout) for x in matrices.loop]
+        loop = [dropout(x, self.dropout) for x in matrices.loop]
         return matrices._replace(adj=kept, loop=loop)
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ def test_dropout_of_edges(monkeypatch: pytest.MonkeyPatch) -> None:
         drawn.append(torch.bernoulli(torch.full_like(x, 1 - p)) / (1 - p))
         return x * drawn[-1]
 
-    monkeypatch.setattr(torch.nn.functional, 'dropout', dropout)
+    monkeypatch.setattr('lgmrec_pyg.nn.teleport_propagation.dropout', dropout)
     x = torch.randn(20, 8, dtype=torch.float64, requires_grad=True)
     out = torch.cat(module(*x.split([11, 9]), graph))
     a = dense.adjacency() + torch.eye(20)

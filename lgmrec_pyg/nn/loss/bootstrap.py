@@ -1,8 +1,8 @@
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
+from lgmrec_pyg.nn.dropout import dropout
 from lgmrec_pyg.ops import unit_rows
 
 
@@ -43,7 +43,7 @@ class BootstrapLoss(Module):
     @torch.no_grad()
     def target(self, x: Tensor) -> Tensor:
         r"""The unit rows of what dropout leaves of an embedding, without gradient."""
-        return unit_rows(F.dropout(x, self.dropout, self.training))
+        return unit_rows(dropout(x, self.dropout, self.training))
 
     def forward(self, prediction: Tensor, *targets: Tensor) -> Tensor:
         target = sum(targets[1:], targets[0])

@@ -4,11 +4,12 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import BatchNorm1d, Dropout, Embedding, Linear, PReLU, Sequential
+from torch.nn import BatchNorm1d, Embedding, Linear, PReLU, Sequential
 from torch_geometric.nn.inits import reset
 from torch_geometric.nn.module_dict import ModuleDict
 
 from lgmrec_pyg.graph import MultimodalGraph
+from lgmrec_pyg.nn.dropout import Dropout, dropout
 from lgmrec_pyg.nn.item_projection import ItemProjection
 from lgmrec_pyg.nn.models.base import GraphRecommender
 from lgmrec_pyg.nn.models.output import ModelOutput
@@ -170,7 +171,7 @@ class MIGGT(GraphRecommender):
         return ModelOutput(y[: self.num_users], y[self.num_users :], views)
 
     def _drop(self, x: Tensor, name: str) -> Tensor:
-        return F.dropout(x, self.dropout[name], self.training)
+        return dropout(x, self.dropout[name], self.training)
 
     def loss(
         self, out: ModelOutput, user: Tensor, pos: Tensor, neg: Tensor

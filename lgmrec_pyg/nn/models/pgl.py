@@ -1,7 +1,6 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Embedding
 from torch_geometric.nn.inits import reset
@@ -9,6 +8,7 @@ from torch_geometric.nn.module_dict import ModuleDict
 
 from lgmrec_pyg.graph import MultimodalGraph
 from lgmrec_pyg.nn.degree_drop_edge import DegreeDropEdge
+from lgmrec_pyg.nn.dropout import dropout
 from lgmrec_pyg.nn.item_projection import ItemProjection
 from lgmrec_pyg.nn.local_propagation import LocalPropagation
 from lgmrec_pyg.nn.loss.batch_contrast import BatchContrast
@@ -129,7 +129,7 @@ class PGL(GraphRecommender):
         contrast = ranking.new_zeros(())
         if self.contrast_weight > 0:
             for x in rows[:2]:
-                views = [F.dropout(x, self.dropout, self.training) for _ in range(2)]
+                views = [dropout(x, self.dropout, self.training) for _ in range(2)]
                 contrast = contrast + self.contrast(*views) / 2
         total = ranking + self.contrast_weight * contrast
         return PGLLosses(total, ranking, contrast)

@@ -1,9 +1,9 @@
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Linear, Sequential, Tanh
 from torch_geometric.nn.module_dict import ModuleDict
 
 from lgmrec_pyg.graph import ITEM, MultimodalGraph
+from lgmrec_pyg.nn.dropout import dropout
 from lgmrec_pyg.nn.models.output import ModelOutput
 from lgmrec_pyg.nn.models.side_view import SideViewRecommender
 from lgmrec_pyg.nn.spectral_filter import SpectralFilter
@@ -122,5 +122,5 @@ class SMORE(SideViewRecommender):
             if name != ITEM:
                 view = self.attention[name](views[ITEM]).softmax(dim=1) * view
             gate = self.preference[name](collaborative).sigmoid()
-            out = out + F.dropout(gate, self.dropout, self.training) * view
+            out = out + dropout(gate, self.dropout, self.training) * view
         return out / len(views)
