@@ -98,6 +98,31 @@ def test_evaluation_is_deterministic_and_training_is_not() -> None:
     assert model.dropout['user'] == 0.3
 
 
+@pytest.mark.parametrize(
+    ('name', 'rate'),
+    {
+        'input': 0.3,
+        'hidden': 0.3,
+        'user': 0.3,
+        'item': 0.3,
+        'edge': 0.2,
+        'output': 0.2,
+    }.items(),
+)
+def test_each_dropout_acts(name: str, rate: float) -> None:
+    data = irregular_graph()
+    kwargs = {'embedding_dim': 8, 'hidden_dim': 6, 'num_samples': 0}
+    assert MIGGT.from_data(data, **kwargs).dropout[name] == rate
+    none = dict.fromkeys(['input', 'hidden', 'user', 'item', 'edge', 'output'], 0.0)
+    model = MIGGT.from_data(data, dropout=none, **kwargs).double()
+    other = MIGGT.from_data(data, dropout=none | {name: 0.5}, **kwargs).double()
+    other.load_state_dict(model.state_dict())
+    inputs = model_inputs(data)
+    expected = torch.cat(model.embed(*inputs))
+    assert torch.equal(expected, torch.cat(model.embed(*inputs)))
+    assert not torch.allclose(expected, torch.cat(other.embed(*inputs)))
+
+
 def test_is_initialized_as_published():
     model = MIGGT(2000, 4, {'image': 300}, embedding_dim=64)
     assert float(model.user_embedding.weight.std()) == pytest.approx(1 / 8, rel=0.02)
