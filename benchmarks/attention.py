@@ -23,6 +23,7 @@ from benchmarks.harness import Call
 from benchmarks.report import Report, suite_parser
 from lgmrec_pyg.graph import BipartiteGraph
 from lgmrec_pyg.nn import EdgeAttention
+from lgmrec_pyg.nn.conv.edge_attention import CLIP, EPS
 from lgmrec_pyg.ops import Adjacency
 
 # Rows that the usual form holds at once for every edge, gradients included.
@@ -92,12 +93,12 @@ def gathered(
         size = (-1, layer.heads, x.size(1) // layer.heads)
         query = layer.query(x).view(size)[row]
         key, value = (f(source).view(size)[col] for f in (layer.key, layer.value))
-        weight = (query * key).sum(dim=-1, keepdim=True).clamp(-10, 10).exp()
+        weight = (query * key).sum(dim=-1, keepdim=True).clamp(-CLIP, CLIP).exp()
         total, message = (
             scatter(y, row, dim_size=x.size(0), reduce='sum')
             for y in (weight, weight * value)
         )
-        out.append((message / (total + 1e-8)).flatten(1))
+        out.append((message / (total + EPS)).flatten(1))
     return out
 
 

@@ -7,7 +7,7 @@ from torch.nn import Module
 from lgmrec_pyg.graph import BipartiteGraph
 from lgmrec_pyg.nn.dropout import dropout
 from lgmrec_pyg.nn.per_graph import PerGraph
-from lgmrec_pyg.ops import Adjacency, spmm
+from lgmrec_pyg.ops import EdgePattern, spmm
 
 
 class TeleportPropagation(Module):
@@ -55,26 +55,20 @@ class TeleportPropagation(Module):
         if self.num_layers == 0:
             return x_user, x_item
         user, item = x_user, x_item
-        (to_user, to_item), _, (loop_user, loop_item) = self._drop(
-            self._matrices(graph)
-        )
+        (to_user, to_item), value, loop = self._matrices(graph)
+        value_user, value_item = map(self._drop, value)
+        loop_user, loop_item = map(self._drop, loop)
         for _ in range(self.num_layers):
-            next_user = spmm(to_user, item) + loop_user.to(user.dtype) * user
-            item = spmm(to_item, user) + loop_item.to(item.dtype) * item
+            next_user = (
+                spmm(to_user, item, value_user) + loop_user.to(user.dtype) * user
+            )
+            item = spmm(to_item, user, value_item) + loop_item.to(item.dtype) * item
             user = (1 - self.alpha) * next_user + self.alpha * x_user
             item = (1 - self.alpha) * item + self.alpha * x_item
         return user, item
 
-    def _drop(self, matrices: '_Matrices') -> '_Matrices':
-        if not self.training or self.dropout == 0:
-            return matrices
-        kept = []
-        for adj, perm in zip(matrices.adj, matrices.perm, strict=True):
-            value = dropout(adj.csr.value, self.dropout)
-            csr_t = adj.csr_t._replace(value=value[perm])
-            kept.append(Adjacency(adj.csr._replace(value=value), csr_t))
-        loop = [dropout(x, self.dropout) for x in matrices.loop]
-        return matrices._replace(adj=kept, loop=loop)
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, self.training)
 
     def __repr__(self) -> str:
         return (
@@ -84,8 +78,8 @@ class TeleportPropagation(Module):
 
 
 class _Matrices(NamedTuple):
-    adj: list[Adjacency]  # To users, and to items.
-    perm: list[Tensor]  # Where the entries of their transposes come from.
+    edges: list[EdgePattern]  # To users, and to items.
+    value: list[Tensor]
     loop: list[Tensor]
 
 
@@ -95,11 +89,9 @@ def _with_loops(graph: BipartiteGraph) -> _Matrices:
         dtype = graph.to_user.csr.value.dtype
     scale = [(x.degree.to(dtype) + 1).rsqrt() for x in (graph.to_user, graph.to_item)]
     out = _Matrices([], [], [x.square().view(-1, 1) for x in scale])
-    for adj, row, col in zip(graph[:2], scale[::-1], scale, strict=True):
-        csr = adj.csr._replace(value=row[adj.csr.row] * col[adj.csr.col])
-        position = torch.arange(csr.col.numel(), device=csr.col.device)
-        csr_t = csr._replace(value=position).t()
-        perm = csr_t.value
-        out.adj.insert(0, Adjacency(csr, csr_t._replace(value=csr.value[perm])))
-        out.perm.insert(0, perm)
+    for adj, row, col in zip(
+        (graph.to_user, graph.to_item), scale, scale[::-1], strict=True
+    ):
+        out.edges.append(EdgePattern.from_csr(adj.csr))
+        out.value.append(row[adj.csr.row] * col[adj.csr.col])
     return out
